@@ -1,0 +1,146 @@
+//! Everything that can be wrong with what a peer sent, each with a sentence that says what was wrong
+//! and what is allowed.
+//!
+//! This is the room's vocabulary, not the wire's: which gRPC status a fault becomes stands in one
+//! table, `grpc::status`. Three questions are answered here, because the clock and the log depend on
+//! them: does the session go on, is the peer told in a notice, and with which code.
+
+use super::{clock::ClockJump, ident::IdentFault, message::TextFault};
+use std::fmt;
+
+/// Why a peer's message was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// An unfit text. The session goes on.
+    Text(TextFault),
+    /// More messages than the participant may send. The session goes on.
+    TooFast {
+        /// The rate that is allowed.
+        per_second: u32,
+    },
+    /// Something other than Connect came first.
+    NotConnected,
+    /// Connect came again.
+    SecondConnect,
+    /// A type that no participant sends.
+    UnknownType(i32),
+    /// No `client_reference`.
+    MissingReference,
+    /// A `client_reference` that breaks a rule.
+    BadReference(IdentFault),
+    /// A `client_reference` that is not the one the stream connected with.
+    Impersonation,
+    /// The reference is present already.
+    AlreadyPresent,
+    /// The room is full.
+    RoomFull {
+        /// How many it holds.
+        participants: usize,
+    },
+    /// The room is closing.
+    Closing,
+    /// Not a message: the bytes do not decode.
+    Undecodable(Box<str>),
+    /// A message of too many bytes.
+    Oversized {
+        /// How many are allowed.
+        max_bytes: usize,
+    },
+    /// A negative Lamport time.
+    NegativeTime(i64),
+    /// A Lamport time too far ahead.
+    ClockJump(ClockJump),
+}
+
+/// Why a notice is sent, as a closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeCode {
+    /// The text was unfit.
+    BadText,
+    /// Too many messages.
+    RateLimited,
+    /// The protocol was broken; the stream ends.
+    ProtocolViolation,
+    /// The Connect was refused; the stream ends.
+    ConnectRefused,
+    /// The server stops; the stream ends.
+    ShuttingDown,
+}
+
+impl Fault {
+    /// True of what a person may do wrong: a notice is sent and the session goes on. Everything else
+    /// ends the stream.
+    #[must_use]
+    pub fn is_forgiven(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::TooFast { .. })
+    }
+
+    /// True of times that must not be witnessed. The stream ends without a notice then: the receive
+    /// is no event of the server, so nothing may follow from it.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::NegativeTime(_) | Self::ClockJump(_))
+    }
+
+    /// The code of the notice that tells the peer.
+    #[must_use]
+    pub fn notice_code(&self) -> NoticeCode {
+        match self {
+            Self::Text(_) => NoticeCode::BadText,
+            Self::TooFast { .. } => NoticeCode::RateLimited,
+            Self::AlreadyPresent | Self::RoomFull { .. } | Self::BadReference(_) => {
+                NoticeCode::ConnectRefused
+            }
+            Self::Closing => NoticeCode::ShuttingDown,
+            _ => NoticeCode::ProtocolViolation,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(fault) => fault.fmt(f),
+            Self::TooFast { per_second } => {
+                write!(f, "too many messages; {per_second} a second are allowed")
+            }
+            Self::NotConnected => {
+                f.write_str("the first message of a stream must be a CONNECT with a client_reference")
+            }
+            Self::SecondConnect => {
+                f.write_str("this stream is connected already; after CONNECT come PUBLISH and DISCONNECT")
+            }
+            Self::UnknownType(number) => write!(
+                f,
+                "type {number} is not one that a participant sends; allowed are CONNECT (0), DISCONNECT (1) and PUBLISH (2)"
+            ),
+            Self::MissingReference => {
+                f.write_str("the client_reference is missing; every message must carry the sender's own")
+            }
+            Self::BadReference(fault) => fault.fmt(f),
+            Self::Impersonation => {
+                f.write_str("the client_reference is not the one this stream connected with; send your own")
+            }
+            Self::AlreadyPresent => f.write_str(
+                "somebody with this name, address and port is present already; choose another name or port",
+            ),
+            Self::RoomFull { participants } => {
+                write!(f, "the room is full; {participants} participants are allowed")
+            }
+            Self::Closing => f.write_str("the server is stopping; connect again later"),
+            Self::Undecodable(why) => {
+                write!(f, "the bytes are not a proto.Message: {why}")
+            }
+            Self::Oversized { max_bytes } => {
+                write!(f, "the message is too large; {max_bytes} bytes are allowed")
+            }
+            Self::NegativeTime(time) => {
+                write!(f, "time is {time}; a Lamport time is never negative")
+            }
+            Self::ClockJump(ClockJump { seen, own, max_jump }) => write!(
+                f,
+                "time {seen} lies too far ahead of the server's clock {own}; at most {max_jump} ahead is allowed"
+            ),
+        }
+    }
+}

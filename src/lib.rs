@@ -1,0 +1,2 @@
+//! Chitty-Chat.
+pub mod chat;

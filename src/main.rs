@@ -1,0 +1,3 @@
+//! The `chittychat` program: reads the arguments and calls the command.
+
+fn main() {}
