@@ -1,0 +1,109 @@
+//! The log's two formats and their filter.
+//!
+//! The text form is the original's: `2023/10/29 18:32:06 [Lamport time: 3] Client … has connected`.
+//! Warnings and errors carry their level behind the time; other facts follow the sentence as
+//! `name=value`. The JSON form is `tracing-subscriber`'s, one object a line. Both go to standard
+//! error, so that standard output stays for what a command was asked for.
+
+use jiff::Zoned;
+use std::fmt::{self, Write as _};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
+
+/// The forms of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The original's lines.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The wall time as the original wrote it, `2023/10/29 18:32:06`, in the local time zone.
+#[must_use]
+pub fn stamp() -> impl fmt::Display {
+    Zoned::now().strftime("%Y/%m/%d %H:%M:%S").to_string()
+}
+
+/// Starts the log of this process. `filter` is a directive list such as
+/// `info,chittychat::delivery=debug`; without one it is `info`.
+///
+/// # Errors
+/// If the filter does not parse, or a log has been started already.
+pub fn start(format: Format, filter: Option<&str>) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
+        .map_err(|error| format!("CHITTYCHAT_LOG is not a log filter such as info: {error}"))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match format {
+        Format::Text => registry.with(layer.event_format(Original)).try_init(),
+        Format::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+    }
+    .map_err(|error| format!("the log cannot be started: {error}"))
+}
+
+/// The original's line.
+struct Original;
+
+impl<S, N> FormatEvent<S, N> for Original
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut parts = Parts::default();
+        event.record(&mut parts);
+        write!(writer, "{} ", stamp())?;
+        match *event.metadata().level() {
+            Level::ERROR => writer.write_str("ERROR ")?,
+            Level::WARN if parts.lamport_time.is_none() => writer.write_str("WARNING ")?,
+            _ => {}
+        }
+        if let Some(time) = parts.lamport_time {
+            write!(writer, "[Lamport time: {time}] ")?;
+        }
+        writeln!(writer, "{}{}", parts.sentence, parts.facts)
+    }
+}
+
+/// An event's fields, sorted out.
+#[derive(Default)]
+struct Parts {
+    lamport_time: Option<i64>,
+    sentence: String,
+    facts: String,
+}
+
+impl Visit for Parts {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        if field.name() == "lamport_time" {
+            self.lamport_time = Some(value);
+        } else {
+            self.record_debug(field, &value);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a String does not fail.
+        let _ = if field.name() == "message" {
+            write!(self.sentence, "{value:?}")
+        } else {
+            write!(self.facts, " {}={value:?}", field.name())
+        };
+    }
+}

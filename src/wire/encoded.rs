@@ -1,0 +1,269 @@
+//! What goes out: an entry encoded once, and the frames that stamp it for each recipient.
+//!
+//! Protobuf takes fields in any order, so what all recipients share is encoded when the entry is
+//! accepted, and each recipient's own `time` is written behind it, ten bytes at most. The newcomer's
+//! list of who is present goes in between. Nothing is encoded twice, and nothing is allocated for a
+//! delivery.
+
+use super::pb;
+use crate::chat::{
+    Delivery, Departure, Entry, Fault, LamportTime, NoticeCode, Part, Participant, TraceContext,
+    What,
+};
+use bytes::BufMut;
+use prost::{
+    Message as _,
+    encoding::{WireType, encode_key, encode_varint},
+};
+use std::sync::Arc;
+
+/// The field number of `time`.
+const TIME: u32 = 3;
+/// The most bytes of the list of who is present. A receiver takes 4 MiB by default.
+const ROSTER_BYTES: usize = 1 << 20;
+
+/// An entry, and the part of its message that is the same for all recipients.
+#[derive(Debug)]
+pub struct EncodedEntry {
+    /// The entry.
+    pub entry: Entry,
+    shared: Box<[u8]>,
+}
+
+impl EncodedEntry {
+    /// Encodes an entry. `server` is whose words its notices are.
+    #[must_use]
+    pub fn new(entry: Entry, server: &Participant) -> Self {
+        let shared = to_pb(&entry, server).encode_to_vec().into_boxed_slice();
+        Self { entry, shared }
+    }
+
+    /// How many bytes the shared part has: what the entry counts for in the log.
+    #[must_use]
+    pub fn shared_bytes(&self) -> usize {
+        self.shared.len()
+    }
+}
+
+/// One delivery, ready to be written.
+#[derive(Debug)]
+pub struct Frame {
+    entry: Arc<EncodedEntry>,
+    delivery: Delivery,
+    roster: Roster,
+}
+
+/// The encoded list of who is present; empty on all but a newcomer's own join.
+#[derive(Debug, Default)]
+pub struct Roster(Box<[u8]>);
+
+impl Roster {
+    /// Encodes the list, in join order, up to 1 MiB of it.
+    #[must_use]
+    pub fn new(present: &[Arc<Participant>]) -> Self {
+        let mut list = pb::Message::default();
+        let mut bytes = 0;
+        for who in present {
+            let reference = to_reference(who);
+            bytes += reference.encoded_len() + 8;
+            if bytes > ROSTER_BYTES {
+                break;
+            }
+            list.participants.push(reference);
+        }
+        Self(list.encode_to_vec().into_boxed_slice())
+    }
+}
+
+impl Frame {
+    /// The frame of one delivery.
+    #[must_use]
+    pub fn new(entry: Arc<EncodedEntry>, delivery: Delivery, roster: Roster) -> Self {
+        Self {
+            entry,
+            delivery,
+            roster,
+        }
+    }
+
+    /// Writes the message.
+    pub fn write(&self, buffer: &mut impl BufMut) {
+        if self.delivery.part == Part::Ack {
+            buffer.put_slice(&ack(&self.entry.entry).encode_to_vec());
+        } else {
+            buffer.put_slice(&self.entry.shared);
+            buffer.put_slice(&self.roster.0);
+        }
+        encode_key(TIME, WireType::Varint, buffer);
+        encode_varint(self.delivery.time.to_wire().unsigned_abs(), buffer);
+    }
+}
+
+/// The message that all recipients of an entry share: everything but `time`.
+fn to_pb(entry: &Entry, server: &Participant) -> pb::Message {
+    let accepted_time = entry.accepted.to_wire();
+    let base = pb::Message {
+        accepted_time,
+        ..Default::default()
+    };
+    match &entry.what {
+        What::Join {
+            who, sent, trace, ..
+        } => pb::Message {
+            text: format!(
+                "{who} has joined the chat at Lamport time {}",
+                entry.accepted
+            ),
+            ..told(base, pb::MessageType::Connect, who, *sent, trace)
+        },
+        What::Publish {
+            who,
+            text,
+            sent,
+            trace,
+            ..
+        } => pb::Message {
+            text: text.as_str().to_owned(),
+            ..told(base, pb::MessageType::Publish, who, *sent, trace)
+        },
+        What::Leave {
+            who,
+            left,
+            sent,
+            trace,
+            ..
+        } => pb::Message {
+            text: format!("{who} has left the chat at Lamport time {left}"),
+            ..told(base, pb::MessageType::Disconnect, who, *sent, trace)
+        },
+        What::Refusal { fault, .. } => notice(base, fault.to_string(), fault.notice_code(), server),
+        What::Close { .. } => notice(
+            base,
+            Fault::Closing.to_string(),
+            NoticeCode::ShuttingDown,
+            server,
+        ),
+    }
+}
+
+fn told(
+    base: pb::Message,
+    kind: pb::MessageType,
+    who: &Participant,
+    sent: LamportTime,
+    trace: &TraceContext,
+) -> pb::Message {
+    pb::Message {
+        r#type: kind.into(),
+        client_reference: Some(to_reference(who)),
+        traceparent: trace.parent.to_string(),
+        tracestate: trace.state.to_string(),
+        origin_time: sent.to_wire(),
+        ..base
+    }
+}
+
+fn notice(base: pb::Message, text: String, code: NoticeCode, server: &Participant) -> pb::Message {
+    let code = match code {
+        NoticeCode::BadText => pb::NoticeCode::BadText,
+        NoticeCode::RateLimited => pb::NoticeCode::RateLimited,
+        NoticeCode::ProtocolViolation => pb::NoticeCode::ProtocolViolation,
+        NoticeCode::ConnectRefused => pb::NoticeCode::ConnectRefused,
+        NoticeCode::ShuttingDown => pb::NoticeCode::ShuttingDown,
+    };
+    pb::Message {
+        text,
+        r#type: pb::MessageType::Notice.into(),
+        client_reference: Some(to_reference(server)),
+        notice_code: code.into(),
+        ..base
+    }
+}
+
+/// The answer to a Disconnect, which is told to nobody else.
+fn ack(entry: &Entry) -> pb::Message {
+    let sent = match &entry.what {
+        What::Leave {
+            sent,
+            departure: Departure::Disconnected,
+            ..
+        } => *sent,
+        _ => LamportTime::ZERO,
+    };
+    pb::Message {
+        r#type: pb::MessageType::Ack.into(),
+        accepted_time: entry.accepted.to_wire(),
+        origin_time: sent.to_wire(),
+        ..Default::default()
+    }
+}
+
+/// A participant as the wire names it.
+#[must_use]
+pub fn to_reference(who: &Participant) -> pb::ClientReference {
+    pb::ClientReference {
+        client_address: who.address().to_owned(),
+        client_port: who.port().into(),
+        client_name: who.name().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Act, Draft, Outcome, Room, Rules};
+
+    fn decode(frame: &Frame) -> pb::Message {
+        let mut bytes = Vec::new();
+        frame.write(&mut bytes);
+        pb::Message::decode(&*bytes).expect("what we encode decodes")
+    }
+
+    #[test]
+    fn a_frame_is_the_shared_part_with_the_recipients_own_time() {
+        let who = Participant::new("Anton", "127.0.0.1", 20).expect("a legal reference");
+        let server = Participant::new("server", "", 0).expect("a legal reference");
+        let mut room = Room::new(Rules::default());
+        let mut entries = Vec::new();
+        let draft = Draft {
+            sent: LamportTime::ZERO.after(2),
+            seen: LamportTime::ZERO,
+            trace: TraceContext::default(),
+            act: Ok(Act::Connect(who.clone())),
+        };
+        let Outcome::Joined(mut welcome) = room.accept(None, draft, &mut entries) else {
+            panic!("an empty room takes anybody")
+        };
+        let entry = entries.remove(0);
+        let delivery = welcome
+            .cursor
+            .stamp(&entry)
+            .delivery
+            .expect("a join is told to the newcomer");
+        let encoded = Arc::new(EncodedEntry::new(entry, &server));
+        let message = decode(&Frame::new(
+            encoded,
+            delivery,
+            Roster::new(&welcome.present),
+        ));
+        assert_eq!(
+            message.text,
+            "Anton 127.0.0.1:20 has joined the chat at Lamport time 3"
+        );
+        assert_eq!(
+            (message.time, message.accepted_time, message.origin_time),
+            (4, 3, 2)
+        );
+        assert_eq!(message.client_reference, Some(to_reference(&who)));
+        assert_eq!(message.participants, [to_reference(&who)]);
+    }
+
+    #[test]
+    fn a_roster_is_cut_short_before_it_outgrows_a_message() {
+        let long = "n".repeat(64);
+        let who = Arc::new(Participant::new(&long, &"a".repeat(255), 1).expect("legal"));
+        let many = vec![who; 10_000];
+        assert!(Roster::new(&many).0.len() <= ROSTER_BYTES);
+        assert!(!Roster::new(&many).0.is_empty());
+    }
+}

@@ -1,0 +1,153 @@
+//! What came in, turned into the core's types.
+//!
+//! Nothing is refused here but times that have no meaning. What else is wrong with a message travels
+//! on as a value, since the room must witness the message before it refuses it.
+
+use super::pb;
+use crate::chat::{Act, Draft, Fault, LamportTime, Participant, Text, TraceContext};
+
+/// The length of a `traceparent` of version 00, the only one that is passed on.
+const TRACEPARENT_BYTES: usize = 55;
+/// The most of a `tracestate` that W3C asks anybody to pass on.
+const TRACESTATE_BYTES: usize = 512;
+
+/// Reads a message of a participant.
+///
+/// # Errors
+/// [`Fault::NegativeTime`]. A negative `seen` counts as not said.
+pub fn draft(message: pb::Message) -> Result<Draft, Fault> {
+    let sent = LamportTime::from_wire(message.time).ok_or(Fault::NegativeTime(message.time))?;
+    let seen = LamportTime::from_wire(message.seen).unwrap_or_default();
+    let trace = trace_context(&message.traceparent, &message.tracestate);
+    Ok(Draft {
+        sent,
+        seen,
+        trace,
+        act: act(&message),
+    })
+}
+
+fn act(message: &pb::Message) -> Result<Act, Fault> {
+    use pb::MessageType::{Ack, Connect, Disconnect, Notice, Publish};
+    let kind = pb::MessageType::try_from(message.r#type)
+        .ok()
+        .filter(|kind| !matches!(kind, Ack | Notice))
+        .ok_or(Fault::UnknownType(message.r#type))?;
+    let reference = message
+        .client_reference
+        .as_ref()
+        .ok_or(Fault::MissingReference)?;
+    let who = participant(reference)?;
+    Ok(match kind {
+        Connect => Act::Connect(who),
+        Disconnect => Act::Disconnect(who),
+        Publish | Ack | Notice => Act::Publish(who, Text::new(&message.text)),
+    })
+}
+
+fn participant(reference: &pb::ClientReference) -> Result<Participant, Fault> {
+    let pb::ClientReference {
+        client_name,
+        client_address,
+        client_port,
+    } = reference;
+    Participant::new(client_name, client_address, *client_port).map_err(Fault::BadReference)
+}
+
+/// A trace context worth passing on: anything else is dropped, as the W3C text asks of a malformed
+/// one.
+fn trace_context(parent: &str, state: &str) -> TraceContext {
+    let is_traceparent = parent.len() == TRACEPARENT_BYTES
+        && parent
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f' | b'-'));
+    let is_tracestate =
+        state.len() <= TRACESTATE_BYTES && state.bytes().all(|b| matches!(b, 0x20..=0x7e));
+    if !is_traceparent {
+        return TraceContext::default();
+    }
+    TraceContext {
+        parent: parent.into(),
+        state: if is_tracestate {
+            state.into()
+        } else {
+            "".into()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::message::TextFault;
+
+    fn message(r#type: i32, text: &str) -> pb::Message {
+        let reference = pb::ClientReference {
+            client_name: "Anton".into(),
+            ..Default::default()
+        };
+        pb::Message {
+            r#type,
+            text: text.into(),
+            client_reference: Some(reference),
+            ..Default::default()
+        }
+    }
+
+    fn fault(message: pb::Message) -> Fault {
+        match draft(message) {
+            Err(fault) => fault,
+            Ok(draft) => draft.act.expect_err("the test sends what is not fit"),
+        }
+    }
+
+    #[test]
+    fn an_empty_message_is_a_connect_without_a_reference() {
+        assert_eq!(fault(pb::Message::default()), Fault::MissingReference);
+    }
+
+    #[test]
+    fn only_what_a_participant_sends_has_a_meaning() {
+        for number in [3, 4, 77, -1] {
+            assert_eq!(fault(message(number, "x")), Fault::UnknownType(number));
+        }
+    }
+
+    #[test]
+    fn an_unfit_text_is_not_an_unfit_message() {
+        let act = draft(message(2, "")).map(|draft| draft.act);
+        assert!(matches!(
+            act,
+            Ok(Ok(Act::Publish(_, Err(TextFault::Empty))))
+        ));
+        let connect = draft(message(0, &"x".repeat(999))).map(|draft| draft.act);
+        assert!(
+            matches!(connect, Ok(Ok(Act::Connect(_)))),
+            "the text of a Connect is ignored"
+        );
+    }
+
+    #[test]
+    fn negative_times_are_refused_and_a_negative_seen_is_ignored() {
+        let negative = pb::Message {
+            time: -5,
+            ..message(2, "x")
+        };
+        assert_eq!(fault(negative), Fault::NegativeTime(-5));
+        let unseen = draft(pb::Message {
+            seen: -5,
+            ..message(2, "x")
+        });
+        assert_eq!(unseen.map(|draft| draft.seen), Ok(LamportTime::ZERO));
+    }
+
+    #[test]
+    fn only_a_well_formed_trace_context_is_passed_on() {
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let good = trace_context(parent, "vendor=1");
+        assert_eq!((&*good.parent, &*good.state), (parent, "vendor=1"));
+        assert_eq!(trace_context("00-xyz", "vendor=1"), TraceContext::default());
+        assert_eq!(&*trace_context(parent, "a\nb").state, "");
+        assert_eq!(&*trace_context(parent, &"x".repeat(513)).state, "");
+    }
+}

@@ -1,0 +1,30 @@
+//! The protobuf edge: the only place, with `grpc`, that knows the generated types.
+//!
+//! Everything that comes in is turned into the core's types once, by [`from_pb`]; everything that
+//! goes out is encoded once, by [`encoded`], however many receive it. The generated code stands in a
+//! module of its own with the lints off and is re-exported as [`pb`].
+
+mod codec;
+pub mod encoded;
+pub mod from_pb;
+pub mod participant;
+
+/// The types that prost generates from `proto/chittychat.proto`, and tonic's client and server.
+pub mod pb {
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
+    tonic::include_proto!("proto");
+
+    /// The service with `Frame` for a response, built by hand in `build.rs`.
+    pub mod room {
+        include!(concat!(env!("OUT_DIR"), "/proto.ChittyChatService.rs"));
+    }
+}
+
+pub use codec::{Inbound, RoomCodec};
+pub use encoded::{EncodedEntry, Frame};
+
+/// The full name of the service, as health checks and reflection know it.
+pub const SERVICE: &str = "proto.ChittyChatService";
+
+/// The protocol as a serialised `FileDescriptorSet`, comments included, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
