@@ -1,5 +1,9 @@
 //! Chitty-Chat.
 pub mod causality;
 pub mod chat;
+pub mod grpc;
+pub mod http;
+pub mod hub;
+pub mod shutdown;
 pub mod telemetry;
 pub mod wire;
