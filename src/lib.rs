@@ -1,2 +1,3 @@
 //! Chitty-Chat.
 pub mod chat;
+pub mod config;
