@@ -1,6 +1,7 @@
 //! Chitty-Chat.
 pub mod causality;
 pub mod chat;
+pub mod commands;
 pub mod config;
 pub mod grpc;
 pub mod http;

@@ -7,13 +7,18 @@
 
 use super::Failure;
 use crate::chat::{Lag, Participant, Rules};
-use crate::config::{LogFormat, Settings};
+use crate::config::{Flag, LogFormat, Settings, Sources};
 use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
 use crate::hub::{Bounds, Hub, keep_log, sweep};
 use crate::shutdown::Signals;
 use crate::telemetry;
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
@@ -117,11 +122,56 @@ impl Server {
     }
 }
 
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Every setting can also stand in the file, or in the environment: room.capacity is \
+    CHITTYCHAT__ROOM__CAPACITY there. Flags go over the environment, the environment over the file."
+)]
+pub struct Args {
+    /// Settings file (TOML); without it, chittychat.toml is read if it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where participants connect (gRPC) [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where probes ask (HTTP) [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http_listen: Option<String>,
+    /// How log lines look: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Print the settings in force, with the source of each, and exit
+    #[arg(long)]
+    print_config: bool,
+}
+
+impl Args {
+    fn sources(self) -> Sources {
+        let flags = [
+            ("grpc.listen", self.listen, "--listen"),
+            ("http.listen", self.http_listen, "--http-listen"),
+            ("log.format", self.log_format, "--log-format"),
+        ];
+        let given = flags
+            .into_iter()
+            .filter_map(|(key, value, flag)| value.map(|value| Flag::new(key, value, flag)));
+        Sources::of_process(self.config, given.collect())
+    }
+}
+
 /// Serves until a signal, and then drains.
 ///
 /// # Errors
-/// If the log cannot be started, a port cannot be bound, or the server fails.
-pub async fn run(settings: Settings) -> Result<(), Failure> {
+/// If a setting is refused, the log cannot be started, a port cannot be bound, or the server fails.
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let print_config = args.print_config;
+    let loaded =
+        Settings::load(&args.sources()).map_err(|error| Failure::Usage(error.to_string()))?;
+    if print_config {
+        return io::stdout().write_all(loaded.to_toml().as_bytes()).map_err(Failure::output);
+    }
+    let settings = loaded.settings;
     let format = match settings.log.format {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
@@ -144,13 +194,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 }
 
 fn new_hub(settings: &Settings, address: SocketAddr) -> Hub {
-    let rules = Rules {
-        max_jump: settings.clock.max_jump,
-        max_participants: settings.limits.participants,
-    };
+    let rules =
+        Rules { max_jump: settings.clock.max_jump, max_participants: settings.limits.participants };
     let bounds = Bounds {
         capacity: Lag { entries: settings.room.capacity, bytes: settings.room.max_lag_bytes },
-        max_lag: Lag { entries: settings.room.max_lag(), bytes: settings.room.max_lag_bytes },
+        max_lag: Lag {
+            entries: settings.room.max_lag_entries(),
+            bytes: settings.room.max_lag_bytes,
+        },
     };
     let port = i32::from(address.port());
     let server = Participant::new("server", &address.ip().to_string(), port)
@@ -170,7 +221,9 @@ fn limits(settings: &Settings) -> Limits {
 async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let advice = match error.kind() {
-            io::ErrorKind::AddrInUse => "; is a server running already? choose another port, or 0 for a free one",
+            io::ErrorKind::AddrInUse => {
+                "; is a server running already? choose another port, or 0 for a free one"
+            }
             _ => "",
         };
         Failure::Failed(format!("cannot listen on {address} ({setting}): {error}{advice}"))
@@ -178,5 +231,7 @@ async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure
 }
 
 fn local_address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
-    listener.local_addr().map_err(|error| Failure::Failed(format!("a port has no address: {error}")))
+    listener
+        .local_addr()
+        .map_err(|error| Failure::Failed(format!("a port has no address: {error}")))
 }
