@@ -169,3 +169,24 @@ fn no_file_outgrows_a_sitting() {
         assert!(lines <= MOST_LINES, "{} has {lines} lines", path.display());
     }
 }
+
+#[test]
+fn the_settings_are_documented_as_they_are() {
+    let documented = fs::read_to_string(root().join("docs/settings.md")).expect("it is there");
+    let table = chittychat::config::settings_table();
+    assert!(documented.contains(&table), "docs/settings.md is to hold this table:\n{table}");
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    for document in ["README.md", "CONTRIBUTING.md", "docs/clocks.md", "docs/architecture.md"] {
+        let path = root().join(document);
+        let text = fs::read_to_string(&path).expect("a document is text");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap_or_default();
+            let is_here = !target.is_empty() && !target.starts_with("http");
+            let found = path.parent().is_some_and(|folder| folder.join(target).exists());
+            assert!(!is_here || found, "{document} links to {link}, which is not there");
+        }
+    }
+}
