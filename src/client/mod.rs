@@ -1,0 +1,31 @@
+//! The participant's side: one person, or one script, in a room.
+//!
+//! A participant is a Lamport process like the server, so its clock stands apart from everything
+//! that waits or prints: [`process`] is the clock and what it stamps, [`session`] keeps one process
+//! in the room over connections that come and go, and the views show what the session reports.
+//! Nothing here knows the server's code; it speaks to any server that speaks the protocol.
+//!
+//! ```text
+//! view ── Command ──> session ── Stamped ──> server
+//! view <── Update ─── session <── Delivered ─ server
+//! ```
+//!
+//! Reading order: [`process`], [`address`], [`retry`] (what may be tried again, and when),
+//! [`session`], then the views: [`line_view`] for pipes and scripts ([`script`]), and
+//! [`terminal_view`] for people ([`paint`] is how it looks). [`input`] and [`interrupt`] are what
+//! the views wait for.
+
+pub mod address;
+//pub mod input;
+//pub mod interrupt;
+//pub mod line_view;
+//pub mod paint;
+pub mod process;
+pub mod retry;
+//pub mod script;
+pub mod session;
+//pub mod terminal_view;
+
+pub use address::ServerAddress;
+pub use process::Process;
+pub use session::{Command, Config, Farewell, SessionError, Update, run};
