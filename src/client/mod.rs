@@ -10,12 +10,13 @@
 //! view <── Update ─── session <── Delivered ─ server
 //! ```
 //!
-//! Reading order: [`process`], [`address`], [`retry`] (what may be tried again, and when),
+//! Reading order: [`process`], [`address`] and [`dial`], [`retry`] (what may be tried again, and when),
 //! [`session`], then the views: [`line_view`] for pipes and scripts ([`script`]), and
 //! [`terminal_view`] for people ([`paint`] is how it looks). [`input`] and [`interrupt`] are what
 //! the views wait for.
 
 pub mod address;
+pub mod dial;
 //pub mod input;
 //pub mod interrupt;
 //pub mod line_view;

@@ -12,6 +12,7 @@
 use super::{
     Process, ServerAddress,
     address::AddressFault,
+    dial::{NoDial, dial},
     retry::{self, Judgement, Pauses},
 };
 use crate::causality::Event;
@@ -19,16 +20,12 @@ use crate::chat::{Participant, Text};
 use crate::wire::participant::{
     self, Delivered, DeliveredKind, Deliveries, Ending, Outgoing, Stamped,
 };
-use std::{collections::VecDeque, error::Error, future::Future, pin::pin, time::Duration};
+use std::{collections::VecDeque, future::Future, pin::pin, time::Duration};
 use tokio::{
-    net::lookup_host,
     sync::mpsc,
     time::{Instant, sleep, sleep_until, timeout},
 };
-use tonic::{
-    Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::Status;
 
 pub use super::retry::SessionError;
 
@@ -37,18 +34,12 @@ pub use super::retry::SessionError;
 pub const MAX_PENDING: usize = 64;
 /// The most messages between this session and its connection.
 const MAX_OUTGOING: usize = 4;
-/// How long a name may take to resolve, and a connection to stand.
-const DIAL: Duration = Duration::from_secs(5);
 /// How long a server may take to let us in.
 const JOIN: Duration = Duration::from_secs(10);
 /// How long a server may take to acknowledge a Disconnect.
 const ACK: Duration = Duration::from_secs(5);
 /// How long it may take to end the stream then.
 const CLOSE: Duration = Duration::from_millis(250);
-/// A connection that is silent for this long is asked for a sign of life,
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// and given this long to show one.
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who joins, and where.
 #[derive(Clone, Debug)]
@@ -455,41 +446,5 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Why there is no connection.
-enum NoDial {
-    /// The name does not resolve.
-    Name(String),
-    /// Nothing answers.
-    Connection(String),
-}
-
-async fn dial(server: ServerAddress, with_pings: bool) -> Result<Channel, NoDial> {
-    // Resolved apart from the connection, since a name that does not exist is most likely a typing
-    // error, while a server that does not answer is most likely on its way.
-    match timeout(DIAL, lookup_host((server.host(), server.port()))).await {
-        Err(_) => return Err(NoDial::Name("its name takes too long to resolve".into())),
-        Ok(Err(error)) => return Err(NoDial::Name(retry::shown(&error.to_string()))),
-        Ok(Ok(_)) => {}
-    }
-    let connection = |error: &dyn Error| {
-        let cause = retry::root_cause(error).map(ToString::to_string);
-        NoDial::Connection(retry::shown(&cause.unwrap_or_else(|| error.to_string())))
-    };
-    let mut endpoint = Endpoint::from_shared(server.uri())
-        .map_err(|error| connection(&error))?
-        .connect_timeout(DIAL)
-        .tcp_nodelay(true)
-        .tcp_keepalive(Some(PING_EVERY));
-    if with_pings {
-        endpoint = endpoint
-            .http2_keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_TIMEOUT);
-    }
-    match timeout(DIAL, endpoint.connect()).await {
-        Err(_) => Err(NoDial::Connection("it does not answer".into())),
-        Ok(connected) => connected.map_err(|error| connection(&error)),
     }
 }
