@@ -12,9 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let descriptors = protox::compile(["chittychat.proto"], ["proto"])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .build_server(false)
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().build_server(false).compile_fds(descriptors)?;
 
     let send_message = tonic_build::manual::Method::builder()
         .name("send_message")
@@ -30,8 +28,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .package("proto")
         .method(send_message)
         .build();
-    tonic_build::manual::Builder::new()
-        .build_client(false)
-        .compile(&[service]);
+    tonic_build::manual::Builder::new().build_client(false).compile(&[service]);
     Ok(())
 }

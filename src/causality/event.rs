@@ -70,24 +70,12 @@ impl Event {
     /// An event of which nothing but place, time and kind is known.
     #[must_use]
     pub fn new(node: Node, time: LamportTime, kind: Kind) -> Self {
-        Self {
-            node,
-            time,
-            kind,
-            cause: None,
-            peer: None,
-            message: None,
-            detail: None,
-        }
+        Self { node, time, kind, cause: None, peer: None, message: None, detail: None }
     }
 
     /// The event as the clock condition sees it.
     #[must_use]
     pub fn occurrence(&self) -> invariant::Event {
-        invariant::Event {
-            node: self.node.clone(),
-            time: self.time,
-            cause: self.cause.clone(),
-        }
+        invariant::Event { node: self.node.clone(), time: self.time, cause: self.cause.clone() }
     }
 }

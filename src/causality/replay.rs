@@ -24,49 +24,35 @@ pub fn node(who: &Participant) -> Node {
 }
 
 impl Replay {
-    /// A replay that gives the deliveries as well, one event for each recipient, or leaves them out.
+    /// A replay from a place in the log where `present` are present, in join order. It gives the
+    /// deliveries as well, one event for each recipient, or leaves them out.
     #[must_use]
-    pub fn new(with_deliveries: bool) -> Self {
-        Self {
-            server: SERVER.into(),
-            present: Vec::new(),
-            with_deliveries,
-        }
+    pub fn resume(
+        present: impl IntoIterator<Item = (Seat, Arc<Participant>)>,
+        with_deliveries: bool,
+    ) -> Self {
+        let present = present.into_iter().map(|(seat, who)| (seat, node(&who))).collect();
+        Self { server: SERVER.into(), present, with_deliveries }
     }
 
     /// Gives the events of the next entry to `emit`, in the order of their times.
     pub fn read(&mut self, entry: &Entry, emit: &mut impl FnMut(Event)) {
         let accepted = entry.accepted;
         match &entry.what {
-            What::Join {
-                seat, who, sent, ..
-            } => {
+            What::Join { seat, who, sent, .. } => {
                 let who = node(who);
                 emit(self.receive(entry, Subject::Connect, Some(&who), *sent));
                 self.present.push((*seat, who.clone()));
                 self.deliveries(entry, None, (Subject::Join, who), emit);
             }
-            What::Publish {
-                seat,
-                who,
-                text,
-                sent,
-                ..
-            } => {
+            What::Publish { seat, who, text, sent, .. } => {
                 let mut event = self.receive(entry, Subject::Publish, Some(&node(who)), *sent);
                 event.detail = Some(text.as_str().into());
                 emit(event);
                 let text = text.as_str().into();
                 self.deliveries(entry, Some(*seat), (Subject::Publish, text), emit);
             }
-            What::Leave {
-                seat,
-                who,
-                left,
-                sent,
-                departure,
-                ..
-            } => {
+            What::Leave { seat, who, left, sent, departure, .. } => {
                 let who = node(who);
                 self.present.retain(|(present, _)| present != seat);
                 if *departure == Departure::Disconnected {
@@ -77,9 +63,7 @@ impl Replay {
                 }
                 self.deliveries(entry, None, (Subject::Leave, who), emit);
             }
-            What::Refusal {
-                who, sent, fault, ..
-            } => {
+            What::Refusal { who, sent, fault, .. } => {
                 let who = who.as_deref().map(node);
                 let reason: Arc<str> = fault.to_string().into();
                 if let Some(sent) = sent {
@@ -112,11 +96,8 @@ impl Replay {
         if !self.with_deliveries {
             return;
         }
-        let recipients: Vec<_> = self
-            .present
-            .iter()
-            .filter(|(seat, _)| Some(*seat) != author)
-            .collect();
+        let recipients: Vec<_> =
+            self.present.iter().filter(|(seat, _)| Some(*seat) != author).collect();
         for place in entry.fan.places() {
             if let Some((_, who)) = recipients.get(place as usize) {
                 let times = (entry.fan.time_of(place), entry.accepted);

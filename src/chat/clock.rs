@@ -99,11 +99,7 @@ impl LamportClock {
     /// still then: the receive is not an event of this node.
     pub fn witness(&mut self, seen: LamportTime, max_jump: u64) -> Result<LamportTime, ClockJump> {
         if seen > self.now.after(max_jump) || seen > LamportTime::HORIZON {
-            return Err(ClockJump {
-                seen,
-                own: self.now,
-                max_jump,
-            });
+            return Err(ClockJump { seen, own: self.now, max_jump });
         }
         self.now = self.now.max(seen).after(1);
         Ok(self.now)
@@ -122,11 +118,7 @@ mod tests {
     fn a_receive_passes_both_clocks() {
         let mut clock = LamportClock::default();
         assert_eq!(clock.witness(at(2), 100), Ok(at(3)));
-        assert_eq!(
-            clock.witness(at(2), 100),
-            Ok(at(4)),
-            "an old time is an event too"
-        );
+        assert_eq!(clock.witness(at(2), 100), Ok(at(4)), "an old time is an event too");
         assert_eq!(clock.witness(at(4), 100), Ok(at(5)));
     }
 
@@ -144,9 +136,7 @@ mod tests {
     fn a_jump_is_bounded_and_leaves_the_clock_alone() {
         let mut clock = LamportClock::carried_on(at(5));
         assert_eq!(clock.witness(at(15), 10), Ok(at(16)));
-        let jump = clock
-            .witness(at(27), 10)
-            .expect_err("eleven ahead of sixteen");
+        let jump = clock.witness(at(27), 10).expect_err("eleven ahead of sixteen");
         assert_eq!((jump.seen, jump.own), (at(27), at(16)));
         assert_eq!(clock.now(), at(16));
     }
@@ -155,14 +145,8 @@ mod tests {
     fn no_time_near_the_end_of_the_range_is_witnessed() {
         let mut clock = LamportClock::default();
         assert!(clock.witness(at(i64::MAX), u64::MAX).is_err());
-        assert!(
-            clock
-                .witness(LamportTime::HORIZON.after(1), u64::MAX)
-                .is_err()
-        );
-        let last = clock
-            .witness(LamportTime::HORIZON, u64::MAX)
-            .expect("the horizon itself");
+        assert!(clock.witness(LamportTime::HORIZON.after(1), u64::MAX).is_err());
+        let last = clock.witness(LamportTime::HORIZON, u64::MAX).expect("the horizon itself");
         assert_eq!(last.to_wire(), (1 << 62) + 1);
     }
 

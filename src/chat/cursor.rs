@@ -49,11 +49,7 @@ pub enum Part {
 
 impl Cursor {
     pub(super) fn new(seat: Seat, earlier: u32) -> Self {
-        Self {
-            seat,
-            earlier,
-            latest: LamportTime::ZERO,
-        }
+        Self { seat, earlier, latest: LamportTime::ZERO }
     }
 
     /// The seat that this cursor reads for.
@@ -76,18 +72,10 @@ impl Cursor {
                 let earlier = self.earlier - u32::from(*seat < me);
                 (entry.fan.time_of(earlier), Part::Shared)
             }
-            What::Leave {
-                seat,
-                left,
-                departure,
-                ..
-            } if *seat == me => {
+            What::Leave { seat, left, departure, .. } if *seat == me => {
                 let acked = *departure == Departure::Disconnected;
                 let delivery = acked.then(|| self.deliver(*left, Part::Ack));
-                return Step {
-                    delivery,
-                    end: Some(departure.clone()),
-                };
+                return Step { delivery, end: Some(departure.clone()) };
             }
             What::Leave { seat, .. } => {
                 self.earlier -= u32::from(*seat < me);
@@ -97,24 +85,14 @@ impl Cursor {
             What::Refusal { .. } => return Step::default(),
             What::Close { .. } => {
                 let delivery = self.deliver(entry.fan.time_of(self.earlier), Part::Shared);
-                return Step {
-                    delivery: Some(delivery),
-                    end: Some(Departure::Closed),
-                };
+                return Step { delivery: Some(delivery), end: Some(Departure::Closed) };
             }
         };
-        Step {
-            delivery: Some(self.deliver(time, part)),
-            end: None,
-        }
+        Step { delivery: Some(self.deliver(time, part)), end: None }
     }
 
     fn deliver(&mut self, time: LamportTime, part: Part) -> Delivery {
-        debug_assert!(
-            time > self.latest,
-            "recipient order: {time} after {}",
-            self.latest
-        );
+        debug_assert!(time > self.latest, "recipient order: {time} after {}", self.latest);
         self.latest = time;
         Delivery { time, part }
     }

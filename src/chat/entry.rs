@@ -128,11 +128,7 @@ impl FanOut {
     /// The time of the recipient that has `earlier` recipients before it in join order.
     #[must_use]
     pub fn time_of(&self, earlier: u32) -> LamportTime {
-        debug_assert!(
-            earlier < self.audience,
-            "recipient {earlier} of {}",
-            self.audience
-        );
+        debug_assert!(earlier < self.audience, "recipient {earlier} of {}", self.audience);
         let place = if earlier >= self.first {
             earlier - self.first
         } else {
@@ -156,11 +152,7 @@ mod tests {
         let base = LamportTime::ZERO.after(10);
         for audience in 0..6 {
             for first in 0..=audience {
-                let fan = FanOut {
-                    base,
-                    audience,
-                    first,
-                };
+                let fan = FanOut { base, audience, first };
                 let in_order: Vec<_> = fan.places().map(|place| fan.time_of(place)).collect();
                 let run: Vec<_> = (0..u64::from(audience)).map(|i| base.after(i)).collect();
                 assert_eq!(in_order, run, "{fan:?}");

@@ -45,11 +45,7 @@ impl Participant {
             return Err(IdentFault::Address);
         }
         let port = u16::try_from(port).map_err(|_| IdentFault::Port { port })?;
-        Ok(Self {
-            name: name.into(),
-            address: address.into(),
-            port,
-        })
+        Ok(Self { name: name.into(), address: address.into(), port })
     }
 
     /// The name, as given.
@@ -73,13 +69,7 @@ impl Participant {
 
 impl fmt::Display for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}:{}",
-            Escaped(&self.name),
-            Escaped(&self.address),
-            self.port
-        )
+        write!(f, "{} {}:{}", Escaped(&self.name), Escaped(&self.address), self.port)
     }
 }
 
@@ -110,15 +100,11 @@ pub enum IdentFault {
 impl fmt::Display for IdentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NameEmpty => write!(
-                f,
-                "the name is empty; 1 to {MAX_NAME} characters are allowed"
-            ),
+            Self::NameEmpty => {
+                write!(f, "the name is empty; 1 to {MAX_NAME} characters are allowed")
+            }
             Self::NameTooLong { chars } => {
-                write!(
-                    f,
-                    "the name has {chars} characters; 1 to {MAX_NAME} are allowed"
-                )
+                write!(f, "the name has {chars} characters; 1 to {MAX_NAME} are allowed")
             }
             Self::NameControl { character } => write!(
                 f,
@@ -169,14 +155,8 @@ mod tests {
 
     #[test]
     fn ports_are_ports() {
-        assert_eq!(
-            Participant::new("a", "", -1),
-            Err(IdentFault::Port { port: -1 })
-        );
-        assert_eq!(
-            Participant::new("a", "", 65536),
-            Err(IdentFault::Port { port: 65536 })
-        );
+        assert_eq!(Participant::new("a", "", -1), Err(IdentFault::Port { port: -1 }));
+        assert_eq!(Participant::new("a", "", 65536), Err(IdentFault::Port { port: 65536 }));
         assert!(Participant::new("a", "", 65535).is_ok());
     }
 }

@@ -120,10 +120,7 @@ pub fn clock_condition<'a>(
 /// # Errors
 /// On the first time that does not.
 pub fn recipient_order(receipts: &[Receipt]) -> Result<(), Violation> {
-    match receipts
-        .windows(2)
-        .find(|pair| pair[0].time >= pair[1].time)
-    {
+    match receipts.windows(2).find(|pair| pair[0].time >= pair[1].time) {
         Some(pair) => violated(
             "recipient order",
             format!("time {} is followed by {}", pair[0].time, pair[1].time),
@@ -138,10 +135,7 @@ pub fn recipient_order(receipts: &[Receipt]) -> Result<(), Violation> {
 /// On the first message that is overtaken by, or follows, one of its author's that is not earlier.
 pub fn sender_fifo(receipts: &[Receipt]) -> Result<(), Violation> {
     let mut latest = BTreeMap::new();
-    for (author, sent) in receipts
-        .iter()
-        .filter_map(|receipt| receipt.published.as_ref())
-    {
+    for (author, sent) in receipts.iter().filter_map(|receipt| receipt.published.as_ref()) {
         if let Some(before) = latest.insert(author, sent).filter(|before| *before >= sent) {
             let evidence = format!("what {author} sent at {sent} follows what it sent at {before}");
             return violated("sender FIFO", evidence);
@@ -156,16 +150,10 @@ pub fn sender_fifo(receipts: &[Receipt]) -> Result<(), Violation> {
 /// # Errors
 /// On the first message that is out of it.
 pub fn total_order(receipts: &[Receipt]) -> Result<(), Violation> {
-    match receipts
-        .windows(2)
-        .find(|pair| pair[0].accepted >= pair[1].accepted)
-    {
+    match receipts.windows(2).find(|pair| pair[0].accepted >= pair[1].accepted) {
         Some(pair) => violated(
             "total order",
-            format!(
-                "message {} is followed by {}",
-                pair[0].accepted, pair[1].accepted
-            ),
+            format!("message {} is followed by {}", pair[0].accepted, pair[1].accepted),
         ),
         None => Ok(()),
     }
@@ -199,10 +187,7 @@ pub fn causal_delivery(deeds: &BTreeMap<Node, Vec<Deed>>) -> Result<(), Violatio
             let Some(causes) = past.get(effect) else {
                 continue;
             };
-            if let Some(cause) = received[place..]
-                .iter()
-                .find(|later| causes.contains(later))
-            {
+            if let Some(cause) = received[place..].iter().find(|later| causes.contains(later)) {
                 let evidence = format!("{node} receives {effect} before {cause}, which caused it");
                 return violated("causal delivery", evidence);
             }
@@ -246,12 +231,7 @@ fn causal_pasts(deeds: &BTreeMap<Node, Vec<Deed>>) -> BTreeMap<LamportTime, BTre
 /// # Errors
 /// If the sums differ.
 pub fn conservation(account: &Account) -> Result<(), Violation> {
-    let Account {
-        audience,
-        delivered,
-        lagged,
-        gone,
-    } = *account;
+    let Account { audience, delivered, lagged, gone } = *account;
     if audience == delivered + lagged + gone {
         return Ok(());
     }
@@ -273,56 +253,32 @@ mod tests {
 
     fn event(node: &str, time: u64, cause: Option<(&str, u64)>) -> Event {
         let cause = cause.map(|(node, time)| (node.into(), at(time)));
-        Event {
-            node: node.into(),
-            time: at(time),
-            cause,
-        }
+        Event { node: node.into(), time: at(time), cause }
     }
 
     fn receipt(time: u64, accepted: u64, published: Option<(&str, u64)>) -> Receipt {
         let published = published.map(|(node, time)| (node.into(), at(time)));
-        Receipt {
-            time: at(time),
-            accepted: at(accepted),
-            published,
-        }
+        Receipt { time: at(time), accepted: at(accepted), published }
     }
 
     fn broken(promise: &str, result: Result<impl fmt::Debug, Violation>) {
-        assert_eq!(
-            result.expect_err("a broken promise must be found").promise,
-            promise
-        );
+        assert_eq!(result.expect_err("a broken promise must be found").promise, promise);
     }
 
     #[test]
     fn clock_condition_holds_or_names_its_breach() {
-        let good = [
-            event("a", 1, None),
-            event("s", 2, Some(("a", 1))),
-            event("a", 5, None),
-        ];
+        let good = [event("a", 1, None), event("s", 2, Some(("a", 1))), event("a", 5, None)];
         assert_eq!(clock_condition(&good), Ok(3));
-        broken(
-            "clock condition",
-            clock_condition(&[event("a", 2, None), event("a", 2, None)]),
-        );
+        broken("clock condition", clock_condition(&[event("a", 2, None), event("a", 2, None)]));
         let early = [event("a", 3, None), event("s", 3, Some(("a", 3)))];
         broken("clock condition", clock_condition(&early));
-        broken(
-            "clock condition",
-            clock_condition(&[event("s", 4, Some(("a", 3)))]),
-        );
+        broken("clock condition", clock_condition(&[event("s", 4, Some(("a", 3)))]));
     }
 
     #[test]
     fn orders_hold_or_name_their_breach() {
-        let good = [
-            receipt(4, 3, Some(("a", 2))),
-            receipt(6, 5, None),
-            receipt(9, 8, Some(("a", 7))),
-        ];
+        let good =
+            [receipt(4, 3, Some(("a", 2))), receipt(6, 5, None), receipt(9, 8, Some(("a", 7)))];
         assert_eq!(recipient_order(&good), Ok(()));
         assert_eq!(sender_fifo(&good), Ok(()));
         assert_eq!(total_order(&good), Ok(()));
@@ -349,12 +305,7 @@ mod tests {
 
     #[test]
     fn conservation_is_a_sum() {
-        let mut account = Account {
-            audience: 3,
-            delivered: 1,
-            lagged: 1,
-            gone: 1,
-        };
+        let mut account = Account { audience: 3, delivered: 1, lagged: 1, gone: 1 };
         assert_eq!(conservation(&account), Ok(()));
         account.delivered = 2;
         broken("conservation", conservation(&account));

@@ -76,6 +76,12 @@ impl<T: Clone> Log<T> {
         self.head
     }
 
+    /// The latest entry, if there has been any.
+    #[must_use]
+    pub fn latest(&self) -> Option<&T> {
+        self.ring.back().map(|(entry, _)| entry)
+    }
+
     /// Appends an entry of `bytes` bytes, and drops as many of the oldest as its bounds demand.
     pub fn append(&mut self, entry: T, bytes: usize) {
         self.ring.push_back((entry, bytes));
@@ -101,23 +107,15 @@ impl<T: Clone> Log<T> {
     ) -> Result<Position, Overtaken> {
         let behind = self.tail.entries..=self.head.entries;
         if !behind.contains(&from.entries) {
-            return Err(Overtaken {
-                lag: from.lag(self.head),
-            });
+            return Err(Overtaken { lag: from.lag(self.head) });
         }
         let start = usize::try_from(from.entries - self.tail.entries).unwrap_or(usize::MAX);
         let mut to = from;
-        into.extend(
-            self.ring
-                .iter()
-                .skip(start)
-                .take(most)
-                .map(|(entry, bytes)| {
-                    to.entries += 1;
-                    to.bytes += *bytes as u64;
-                    entry.clone()
-                }),
-        );
+        into.extend(self.ring.iter().skip(start).take(most).map(|(entry, bytes)| {
+            to.entries += 1;
+            to.bytes += *bytes as u64;
+            entry.clone()
+        }));
         Ok(to)
     }
 }
@@ -140,101 +138,34 @@ mod tests {
 
     #[test]
     fn entries_come_back_in_order_and_in_portions() {
-        let mut log = Log::new(Lag {
-            entries: 10,
-            bytes: 1000,
-        });
+        let mut log = Log::new(Lag { entries: 10, bytes: 1000 });
         (0..5).for_each(|n| log.append(n, 7));
         let mut first = Vec::new();
-        let next = log
-            .read(Position::default(), 2, &mut first)
-            .expect("nothing was dropped");
+        let next = log.read(Position::default(), 2, &mut first).expect("nothing was dropped");
         assert_eq!(first, [0, 1]);
-        assert_eq!(
-            next,
-            Position {
-                entries: 2,
-                bytes: 14
-            }
-        );
+        assert_eq!(next, Position { entries: 2, bytes: 14 });
         assert_eq!(read_all(&log, next), Ok(vec![2, 3, 4]));
-        assert_eq!(
-            next.lag(log.head()),
-            Lag {
-                entries: 3,
-                bytes: 21
-            }
-        );
+        assert_eq!(next.lag(log.head()), Lag { entries: 3, bytes: 21 });
         assert_eq!(read_all(&log, log.head()), Ok(vec![]));
     }
 
     #[test]
     fn the_oldest_goes_when_either_bound_is_passed() {
-        let mut by_count = Log::new(Lag {
-            entries: 3,
-            bytes: 1000,
-        });
+        let mut by_count = Log::new(Lag { entries: 3, bytes: 1000 });
         (0..5).for_each(|n| by_count.append(n, 1));
-        let overtaken = read_all(
-            &by_count,
-            Position {
-                entries: 1,
-                bytes: 1,
-            },
-        );
-        assert_eq!(
-            overtaken,
-            Err(Overtaken {
-                lag: Lag {
-                    entries: 4,
-                    bytes: 4
-                }
-            })
-        );
-        assert_eq!(
-            read_all(
-                &by_count,
-                Position {
-                    entries: 2,
-                    bytes: 2
-                }
-            ),
-            Ok(vec![2, 3, 4])
-        );
+        let overtaken = read_all(&by_count, Position { entries: 1, bytes: 1 });
+        assert_eq!(overtaken, Err(Overtaken { lag: Lag { entries: 4, bytes: 4 } }));
+        assert_eq!(read_all(&by_count, Position { entries: 2, bytes: 2 }), Ok(vec![2, 3, 4]));
 
-        let mut by_bytes = Log::new(Lag {
-            entries: 100,
-            bytes: 10,
-        });
+        let mut by_bytes = Log::new(Lag { entries: 100, bytes: 10 });
         (0..5).for_each(|n| by_bytes.append(n, 4));
-        assert!(
-            read_all(
-                &by_bytes,
-                Position {
-                    entries: 2,
-                    bytes: 8
-                }
-            )
-            .is_err()
-        );
-        assert_eq!(
-            read_all(
-                &by_bytes,
-                Position {
-                    entries: 3,
-                    bytes: 12
-                }
-            ),
-            Ok(vec![3, 4])
-        );
+        assert!(read_all(&by_bytes, Position { entries: 2, bytes: 8 }).is_err());
+        assert_eq!(read_all(&by_bytes, Position { entries: 3, bytes: 12 }), Ok(vec![3, 4]));
     }
 
     #[test]
     fn one_entry_larger_than_the_bound_is_kept_until_the_next() {
-        let mut log = Log::new(Lag {
-            entries: 4,
-            bytes: 10,
-        });
+        let mut log = Log::new(Lag { entries: 4, bytes: 10 });
         log.append(0, 50);
         assert_eq!(read_all(&log, Position::default()), Ok(vec![0]));
         log.append(1, 1);

@@ -58,15 +58,9 @@ pub enum TextFault {
 impl fmt::Display for TextFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => write!(
-                f,
-                "the text is empty; 1 to {MAX_TEXT} characters are allowed"
-            ),
+            Self::Empty => write!(f, "the text is empty; 1 to {MAX_TEXT} characters are allowed"),
             Self::TooLong { chars } => {
-                write!(
-                    f,
-                    "the text has {chars} characters; 1 to {MAX_TEXT} are allowed"
-                )
+                write!(f, "the text has {chars} characters; 1 to {MAX_TEXT} are allowed")
             }
             Self::Control { character } => write!(
                 f,
@@ -117,10 +111,7 @@ mod tests {
     #[test]
     fn length_is_counted_in_characters_not_bytes() {
         assert!(Text::new(&"\u{1f600}".repeat(128)).is_ok());
-        assert_eq!(
-            Text::new(&"a".repeat(129)),
-            Err(TextFault::TooLong { chars: 129 })
-        );
+        assert_eq!(Text::new(&"a".repeat(129)), Err(TextFault::TooLong { chars: 129 }));
         assert_eq!(Text::new(""), Err(TextFault::Empty));
     }
 
@@ -128,10 +119,7 @@ mod tests {
     fn tab_is_the_only_control_character() {
         assert!(Text::new("a\tb").is_ok());
         for bad in ['\n', '\r', '\x1b', '\0', '\u{7f}', '\u{9b}'] {
-            assert_eq!(
-                Text::new(&format!("a{bad}b")),
-                Err(TextFault::Control { character: bad })
-            );
+            assert_eq!(Text::new(&format!("a{bad}b")), Err(TextFault::Control { character: bad }));
         }
     }
 }

@@ -23,10 +23,7 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            max_jump: 1 << 32,
-            max_participants: 16_384,
-        }
+        Self { max_jump: 1 << 32, max_participants: 16_384 }
     }
 }
 
@@ -121,17 +118,17 @@ impl Room {
         self.members.iter().map(|member| &member.who)
     }
 
+    /// Everybody present with their seats, in join order.
+    pub fn seats(&self) -> impl Iterator<Item = (Seat, &Arc<Participant>)> {
+        self.members.iter().map(|member| (member.seat, &member.who))
+    }
+
     /// Receives a draft from the holder of a seat, or from somebody who has none yet.
     pub fn accept(&mut self, from: Option<Seat>, draft: Draft, out: &mut Vec<Entry>) -> Outcome {
         if from.is_some_and(|seat| self.rank(seat).is_none()) {
             return Outcome::Gone;
         }
-        let Draft {
-            sent,
-            seen,
-            trace,
-            act,
-        } = draft;
+        let Draft { sent, seen, trace, act } = draft;
         let accepted = match self.clock.witness(sent, self.rules.max_jump) {
             Ok(time) => time,
             Err(jump) => return self.refuse(from, Fault::ClockJump(jump), out),
@@ -186,20 +183,10 @@ impl Room {
         }
         let fan = self.fan_out(self.members.len(), 0);
         let left = self.clock.tick_run(self.members.len() as u64);
-        out.push(Entry {
-            accepted: fan.base,
-            what: What::Close { left },
-            fan,
-        });
+        out.push(Entry { accepted: fan.base, what: What::Close { left }, fan });
         let fan_outs = self.fan_outs;
         self.departed.extend(self.members.drain(..).map(|member| {
-            (
-                member.seat,
-                Settlement {
-                    owed: member.owed(fan_outs),
-                    was_evicted: false,
-                },
-            )
+            (member.seat, Settlement { owed: member.owed(fan_outs), was_evicted: false })
         }));
         self.taken.clear();
     }
@@ -241,9 +228,7 @@ impl Room {
         } else if self.taken.contains_key(who) {
             Some(Fault::AlreadyPresent)
         } else if self.members.len() >= self.rules.max_participants {
-            Some(Fault::RoomFull {
-                participants: self.rules.max_participants,
-            })
+            Some(Fault::RoomFull { participants: self.rules.max_participants })
         } else {
             None
         }
@@ -261,32 +246,14 @@ impl Room {
         self.next_seat += 1;
         let cursor = Cursor::new(seat, count(self.members.len()));
         let not_owed = self.fan_outs;
-        self.members.push(Member {
-            seat,
-            who: Arc::clone(&who),
-            not_owed,
-            notices: 0,
-        });
+        self.members.push(Member { seat, who: Arc::clone(&who), not_owed, notices: 0 });
         self.taken.insert(Arc::clone(&who), seat);
         // The ring starts after the newcomer, who is last: so at the first to join.
         let fan = self.fan_out(self.members.len(), 0);
-        let what = What::Join {
-            seat,
-            who: Arc::clone(&who),
-            sent,
-            trace,
-        };
-        out.push(Entry {
-            accepted,
-            what,
-            fan,
-        });
+        let what = What::Join { seat, who: Arc::clone(&who), sent, trace };
+        out.push(Entry { accepted, what, fan });
         let present = self.present().cloned().collect();
-        Outcome::Joined(Welcome {
-            cursor,
-            who,
-            present,
-        })
+        Outcome::Joined(Welcome { cursor, who, present })
     }
 
     fn publish(
@@ -302,19 +269,8 @@ impl Room {
         let author = &mut self.members[rank];
         author.not_owed += 1;
         let (seat, who) = (author.seat, Arc::clone(&author.who));
-        let what = What::Publish {
-            seat,
-            who,
-            text,
-            sent,
-            seen,
-            trace,
-        };
-        out.push(Entry {
-            accepted,
-            what,
-            fan,
-        });
+        let what = What::Publish { seat, who, text, sent, seen, trace };
+        out.push(Entry { accepted, what, fan });
         Outcome::Logged
     }
 
@@ -328,27 +284,13 @@ impl Room {
     ) {
         let member = self.members.remove(rank);
         let was_evicted = matches!(departure, Departure::Evicted(_));
-        let settlement = Settlement {
-            owed: member.owed(self.fan_outs),
-            was_evicted,
-        };
+        let settlement = Settlement { owed: member.owed(self.fan_outs), was_evicted };
         self.departed.insert(member.seat, settlement);
         let Member { seat, who, .. } = member;
         self.taken.remove(&who);
         let fan = self.fan_out(self.members.len(), rank);
-        let what = What::Leave {
-            seat,
-            who,
-            left,
-            sent,
-            departure,
-            trace,
-        };
-        out.push(Entry {
-            accepted,
-            what,
-            fan,
-        });
+        let what = What::Leave { seat, who, left, sent, departure, trace };
+        out.push(Entry { accepted, what, fan });
     }
 
     /// Tells a sender that it was refused, and ends its stay if that is not forgiven.
@@ -362,29 +304,14 @@ impl Room {
     ) -> Outcome {
         let time = self.clock.tick();
         let (accepted, sent) = received.map_or((time, None), |(at, sent)| (at, Some(sent)));
-        let member = from
-            .and_then(|seat| self.rank(seat))
-            .map(|rank| &mut self.members[rank]);
+        let member = from.and_then(|seat| self.rank(seat)).map(|rank| &mut self.members[rank]);
         let who = member.map_or(who, |member| {
             member.notices += 1;
             Some(Arc::clone(&member.who))
         });
-        let what = What::Refusal {
-            seat: from,
-            who,
-            sent,
-            fault: fault.clone(),
-        };
-        let fan = FanOut {
-            base: time,
-            audience: 1,
-            first: 0,
-        };
-        out.push(Entry {
-            accepted,
-            what,
-            fan,
-        });
+        let what = What::Refusal { seat: from, who, sent, fault: fault.clone() };
+        let fan = FanOut { base: time, audience: 1, first: 0 };
+        out.push(Entry { accepted, what, fan });
         match from {
             None => Outcome::Refused { fault },
             Some(seat) => {
@@ -400,18 +327,12 @@ impl Room {
     fn fan_out(&mut self, audience: usize, first: usize) -> FanOut {
         self.fan_outs += 1;
         let base = self.clock.tick_run(audience as u64);
-        FanOut {
-            base,
-            audience: count(audience),
-            first: count(first),
-        }
+        FanOut { base, audience: count(audience), first: count(first) }
     }
 
     /// How many that are present joined before the holder of this seat.
     fn rank(&self, seat: Seat) -> Option<usize> {
-        self.members
-            .binary_search_by_key(&seat, |member| member.seat)
-            .ok()
+        self.members.binary_search_by_key(&seat, |member| member.seat).ok()
     }
 }
 

@@ -19,10 +19,7 @@ impl ServerAddress {
     /// # Errors
     /// With a sentence that says what is wrong and what is allowed.
     pub fn parse(text: &str) -> Result<Self, AddressFault> {
-        let fault = |why| AddressFault {
-            text: text.to_owned(),
-            why,
-        };
+        let fault = |why| AddressFault { text: text.to_owned(), why };
         let rest = match text.split_once("://") {
             None => text,
             Some(("http", rest)) => rest,
@@ -30,9 +27,7 @@ impl ServerAddress {
             Some(_) => return Err(fault("only http is spoken here")),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = rest
-            .rsplit_once(':')
-            .ok_or_else(|| fault("the port is missing"))?;
+        let (host, port) = rest.rsplit_once(':').ok_or_else(|| fault("the port is missing"))?;
         let port = match port.parse() {
             Ok(0) | Err(_) => return Err(fault("the port is not a number from 1 to 65535")),
             Ok(port) => port,
@@ -41,24 +36,15 @@ impl ServerAddress {
             return Err(fault("the host is missing"));
         }
         if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
-            return Err(fault(
-                "an IPv6 address stands in brackets, as in [::1]:8080",
-            ));
+            return Err(fault("an IPv6 address stands in brackets, as in [::1]:8080"));
         }
-        let address = Self {
-            host: host.to_owned(),
-            port,
-        };
+        let address = Self { host: host.to_owned(), port };
         let is_legal = address.uri().parse::<Uri>().is_ok_and(|uri| {
             uri.host() == Some(&address.host)
                 && matches!(uri.path(), "/" | "")
                 && !host.contains('@')
         });
-        if is_legal {
-            Ok(address)
-        } else {
-            Err(fault("the host holds what no host name does"))
-        }
+        if is_legal { Ok(address) } else { Err(fault("the host holds what no host name does")) }
     }
 
     /// The host, without brackets.
@@ -102,19 +88,12 @@ mod tests {
 
     #[test]
     fn both_forms_are_read() {
-        for text in [
-            "chat.example:8080",
-            "http://chat.example:8080",
-            "http://chat.example:8080/",
-        ] {
+        for text in ["chat.example:8080", "http://chat.example:8080", "http://chat.example:8080/"] {
             let address = ServerAddress::parse(text).expect("a legal address");
             assert_eq!(address.to_string(), "chat.example:8080");
         }
         let six = ServerAddress::parse("[::1]:80").expect("a legal address");
-        assert_eq!(
-            (six.host(), six.port(), six.uri().as_str()),
-            ("::1", 80, "http://[::1]:80")
-        );
+        assert_eq!((six.host(), six.port(), six.uri().as_str()), ("::1", 80, "http://[::1]:80"));
     }
 
     #[test]

@@ -45,9 +45,7 @@ pub async fn dial(server: ServerAddress, with_pings: bool) -> Result<Channel, No
         .tcp_nodelay(true)
         .tcp_keepalive(Some(PING_EVERY));
     if with_pings {
-        endpoint = endpoint
-            .http2_keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_TIMEOUT);
+        endpoint = endpoint.http2_keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_TIMEOUT);
     }
     match timeout(DIAL, endpoint.connect()).await {
         Err(_) => Err(NoDial::Connection("it does not answer".into())),

@@ -12,21 +12,24 @@
 //!
 //! Reading order: [`process`], [`address`] and [`dial`], [`retry`] (what may be tried again, and when),
 //! [`session`], then the views: [`line_view`] for pipes and scripts ([`script`]), and
-//! [`terminal_view`] for people ([`paint`] is how it looks). [`input`] and [`interrupt`] are what
-//! the views wait for.
+//! [`terminal_view`] for people ([`paint`] is how it looks, [`saved_terminal`] how it ends).
+//! [`input`] and [`leave`] are what the views wait for.
 
 pub mod address;
 pub mod dial;
-//pub mod input;
-//pub mod interrupt;
-//pub mod line_view;
-//pub mod paint;
+pub mod input;
+pub mod leave;
+pub mod line_view;
+pub mod paint;
 pub mod process;
 pub mod retry;
-//pub mod script;
+pub mod saved_terminal;
+pub mod script;
 pub mod session;
-//pub mod terminal_view;
+pub mod terminal_view;
 
 pub use address::ServerAddress;
+pub use leave::Leave;
 pub use process::Process;
+pub use saved_terminal::SavedTerminal;
 pub use session::{Command, Config, Farewell, SessionError, Update, run};

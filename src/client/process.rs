@@ -133,10 +133,7 @@ mod tests {
         let mut process = anton();
         assert_eq!(process.open().time, at(1));
         let (connect, event) = process.send(Outgoing::Connect);
-        assert_eq!(
-            (connect.time, connect.seen, event.time),
-            (at(2), at(0), at(2))
-        );
+        assert_eq!((connect.time, connect.seen, event.time), (at(2), at(0), at(2)));
         let join = process.receive(&delivered(DeliveredKind::Join, 4));
         let join = join.expect("an ordinary time");
         assert_eq!(join.time, at(5));
@@ -147,12 +144,8 @@ mod tests {
     #[test]
     fn what_was_seen_is_the_last_delivery_and_not_the_own_clock() {
         let mut process = anton();
-        process
-            .receive(&delivered(DeliveredKind::Join, 40))
-            .expect("an ordinary time");
-        process
-            .receive(&delivered(DeliveredKind::Publish, 43))
-            .expect("an ordinary time");
+        process.receive(&delivered(DeliveredKind::Join, 40)).expect("an ordinary time");
+        process.receive(&delivered(DeliveredKind::Publish, 43)).expect("an ordinary time");
         let text = Text::new("Hello").expect("a legal text");
         let (publish, _) = process.send(Outgoing::Publish(text));
         assert_eq!((publish.time, publish.seen), (at(45), at(43)));
@@ -161,9 +154,7 @@ mod tests {
     #[test]
     fn the_ack_is_witnessed_and_is_no_sign_of_presence() {
         let mut process = anton();
-        let ack = process
-            .receive(&delivered(DeliveredKind::Ack, 18))
-            .expect("an ordinary time");
+        let ack = process.receive(&delivered(DeliveredKind::Ack, 18)).expect("an ordinary time");
         assert_eq!((ack.time, ack.kind), (at(19), Kind::Received(Subject::Ack)));
         assert!(!process.has_been_present());
     }
@@ -172,11 +163,7 @@ mod tests {
     fn a_time_past_the_horizon_is_no_event() {
         let mut process = anton();
         process.open();
-        assert!(
-            process
-                .receive(&delivered(DeliveredKind::Join, u64::MAX / 2))
-                .is_err()
-        );
+        assert!(process.receive(&delivered(DeliveredKind::Join, u64::MAX / 2)).is_err());
         assert_eq!(process.now(), at(1));
     }
 }

@@ -107,10 +107,7 @@ fn again(status: &Status, why: String) -> Judgement {
 }
 
 fn not_a_chat(server: &ServerAddress, why: String) -> SessionError {
-    SessionError::NotAChat {
-        server: server.to_string(),
-        why,
-    }
+    SessionError::NotAChat { server: server.to_string(), why }
 }
 
 /// True if what came back was not HTTP/2.
@@ -165,8 +162,8 @@ impl Default for Pauses {
 }
 
 impl Pauses {
-    /// The next pause.
-    pub fn next(&mut self) -> Duration {
+    /// Draws the next pause.
+    pub fn draw(&mut self) -> Duration {
         self.0.next().unwrap_or(LONGEST).min(LONGEST)
     }
 }
@@ -222,10 +219,7 @@ mod tests {
                 panic!("{code:?} was to be final")
             };
             let sentence = error.to_string();
-            assert!(
-                sentence.contains(r"why\u{1b}[2J") && !sentence.ends_with('.'),
-                "{sentence}"
-            );
+            assert!(sentence.contains(r"why\u{1b}[2J") && !sentence.ends_with('.'), "{sentence}");
         }
     }
 
@@ -238,18 +232,10 @@ mod tests {
     #[test]
     fn pauses_grow_with_jitter_and_are_bounded() {
         let mut pauses = Pauses::default();
-        let first = pauses.next();
+        let first = pauses.draw();
         assert!((SHORTEST..=2 * SHORTEST).contains(&first), "{first:?}");
-        let later: Vec<_> = std::iter::repeat_with(|| pauses.next())
-            .skip(10)
-            .take(50)
-            .collect();
-        assert!(
-            later
-                .iter()
-                .all(|pause| (LONGEST / 2..=LONGEST).contains(pause)),
-            "{later:?}"
-        );
+        let later: Vec<_> = std::iter::repeat_with(|| pauses.draw()).skip(10).take(50).collect();
+        assert!(later.iter().all(|pause| (LONGEST / 2..=LONGEST).contains(pause)), "{later:?}");
         assert!(later.iter().any(|pause| *pause != later[0]), "no jitter");
     }
 }

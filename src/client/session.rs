@@ -193,7 +193,7 @@ impl Session {
             if self.has_to_go() {
                 return Ok(self.farewell(false));
             }
-            let retry_in = self.pauses.next();
+            let retry_in = self.pauses.draw();
             self.report(Update::Away { why, retry_in }).await;
             if self.unless_leaving(sleep(retry_in)).await.is_none() {
                 return Ok(self.farewell(false));
@@ -237,10 +237,7 @@ impl Session {
         // The queue is new and empty: this does not wait, and nobody is gone.
         let _ = outgoing.send(connect).await;
         self.report(Update::Happened(event, None)).await;
-        let opening = timeout(
-            JOIN,
-            participant::open(channel, self.config.who.clone(), queue),
-        );
+        let opening = timeout(JOIN, participant::open(channel, self.config.who.clone(), queue));
         match self.while_obeying(opening).await {
             Err(_) => Ok(self.unanswered()),
             Ok(Err(status)) => self.judge(&status, Stage::Joining),
@@ -318,10 +315,7 @@ impl Session {
         delivered: Delivered,
         talk: &mut Talk,
     ) -> Result<bool, SessionError> {
-        let event = self
-            .process
-            .receive(&delivered)
-            .map_err(SessionError::Clock)?;
+        let event = self.process.receive(&delivered).map_err(SessionError::Clock)?;
         let kind = delivered.kind;
         self.report(Update::Happened(event, Some(delivered))).await;
         match kind {
@@ -346,9 +340,9 @@ impl Session {
             // We have said that we leave, and all else is said: how the stream ends does not matter.
             _ if stage == Stage::Leaving => Ok(Outcome::Left(false)),
             Ending::Senseless(why) => Err(SessionError::Senseless { why }),
-            Ending::Closed => Ok(Outcome::Lost {
-                why: format!("{} ended the session", self.config.server),
-            }),
+            Ending::Closed => {
+                Ok(Outcome::Lost { why: format!("{} ended the session", self.config.server) })
+            }
             Ending::Status(status) => self.judge(&status, stage),
         }
     }

@@ -14,9 +14,7 @@ pub struct ServerLine<'a>(pub &'a Event);
 
 impl fmt::Display for ServerLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Event {
-            kind, peer, detail, ..
-        } = self.0;
+        let Event { kind, peer, detail, .. } = self.0;
         let peer = peer.as_deref().unwrap_or("somebody who is not present");
         let detail = Escaped(detail.as_deref().unwrap_or_default());
         match kind {

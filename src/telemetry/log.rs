@@ -6,7 +6,10 @@
 //! error, so that standard output stays for what a command was asked for.
 
 use jiff::Zoned;
-use std::fmt::{self, Write as _};
+use std::{
+    env::VarError,
+    fmt::{self, Write as _},
+};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -50,6 +53,18 @@ pub fn start(format: Format, filter: Option<&str>) -> Result<(), String> {
         Format::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     }
     .map_err(|error| format!("the log cannot be started: {error}"))
+}
+
+/// Starts the log with the filter that the variable `CHITTYCHAT_LOG` holds.
+///
+/// # Errors
+/// As [`start`], and if the variable is not text.
+pub fn start_from_environment(format: Format) -> Result<(), String> {
+    match std::env::var("CHITTYCHAT_LOG") {
+        Ok(filter) => start(format, Some(&filter)),
+        Err(VarError::NotPresent) => start(format, None),
+        Err(VarError::NotUnicode(_)) => Err("CHITTYCHAT_LOG is not text".into()),
+    }
 }
 
 /// The original's line.

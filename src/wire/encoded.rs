@@ -79,11 +79,14 @@ impl Frame {
     /// The frame of one delivery.
     #[must_use]
     pub fn new(entry: Arc<EncodedEntry>, delivery: Delivery, roster: Roster) -> Self {
-        Self {
-            entry,
-            delivery,
-            roster,
-        }
+        Self { entry, delivery, roster }
+    }
+
+    /// The frame of a refusal for somebody who never came in, and so has no cursor.
+    #[must_use]
+    pub fn to_stranger(entry: Arc<EncodedEntry>) -> Self {
+        let delivery = Delivery { time: entry.entry.fan.base, part: Part::Shared };
+        Self::new(entry, delivery, Roster::default())
     }
 
     /// Writes the message.
@@ -102,47 +105,24 @@ impl Frame {
 /// The message that all recipients of an entry share: everything but `time`.
 fn to_pb(entry: &Entry, server: &Participant) -> pb::Message {
     let accepted_time = entry.accepted.to_wire();
-    let base = pb::Message {
-        accepted_time,
-        ..Default::default()
-    };
+    let base = pb::Message { accepted_time, ..Default::default() };
     match &entry.what {
-        What::Join {
-            who, sent, trace, ..
-        } => pb::Message {
-            text: format!(
-                "{who} has joined the chat at Lamport time {}",
-                entry.accepted
-            ),
+        What::Join { who, sent, trace, .. } => pb::Message {
+            text: format!("{who} has joined the chat at Lamport time {}", entry.accepted),
             ..told(base, pb::MessageType::Connect, who, *sent, trace)
         },
-        What::Publish {
-            who,
-            text,
-            sent,
-            trace,
-            ..
-        } => pb::Message {
+        What::Publish { who, text, sent, trace, .. } => pb::Message {
             text: text.as_str().to_owned(),
             ..told(base, pb::MessageType::Publish, who, *sent, trace)
         },
-        What::Leave {
-            who,
-            left,
-            sent,
-            trace,
-            ..
-        } => pb::Message {
+        What::Leave { who, left, sent, trace, .. } => pb::Message {
             text: format!("{who} has left the chat at Lamport time {left}"),
             ..told(base, pb::MessageType::Disconnect, who, *sent, trace)
         },
         What::Refusal { fault, .. } => notice(base, fault.to_string(), fault.notice_code(), server),
-        What::Close { .. } => notice(
-            base,
-            Fault::Closing.to_string(),
-            NoticeCode::ShuttingDown,
-            server,
-        ),
+        What::Close { .. } => {
+            notice(base, Fault::Closing.to_string(), NoticeCode::ShuttingDown, server)
+        }
     }
 }
 
@@ -183,11 +163,7 @@ fn notice(base: pb::Message, text: String, code: NoticeCode, server: &Participan
 /// The answer to a Disconnect, which is told to nobody else.
 fn ack(entry: &Entry) -> pb::Message {
     let sent = match &entry.what {
-        What::Leave {
-            sent,
-            departure: Departure::Disconnected,
-            ..
-        } => *sent,
+        What::Leave { sent, departure: Departure::Disconnected, .. } => *sent,
         _ => LamportTime::ZERO,
     };
     pb::Message {
@@ -235,25 +211,12 @@ mod tests {
             panic!("an empty room takes anybody")
         };
         let entry = entries.remove(0);
-        let delivery = welcome
-            .cursor
-            .stamp(&entry)
-            .delivery
-            .expect("a join is told to the newcomer");
+        let delivery =
+            welcome.cursor.stamp(&entry).delivery.expect("a join is told to the newcomer");
         let encoded = Arc::new(EncodedEntry::new(entry, &server));
-        let message = decode(&Frame::new(
-            encoded,
-            delivery,
-            Roster::new(&welcome.present),
-        ));
-        assert_eq!(
-            message.text,
-            "Anton 127.0.0.1:20 has joined the chat at Lamport time 3"
-        );
-        assert_eq!(
-            (message.time, message.accepted_time, message.origin_time),
-            (4, 3, 2)
-        );
+        let message = decode(&Frame::new(encoded, delivery, Roster::new(&welcome.present)));
+        assert_eq!(message.text, "Anton 127.0.0.1:20 has joined the chat at Lamport time 3");
+        assert_eq!((message.time, message.accepted_time, message.origin_time), (4, 3, 2));
         assert_eq!(message.client_reference, Some(to_reference(&who)));
         assert_eq!(message.participants, [to_reference(&who)]);
     }

@@ -19,12 +19,7 @@ pub fn draft(message: pb::Message) -> Result<Draft, Fault> {
     let sent = LamportTime::from_wire(message.time).ok_or(Fault::NegativeTime(message.time))?;
     let seen = LamportTime::from_wire(message.seen).unwrap_or_default();
     let trace = trace_context(&message.traceparent, &message.tracestate);
-    Ok(Draft {
-        sent,
-        seen,
-        trace,
-        act: act(&message),
-    })
+    Ok(Draft { sent, seen, trace, act: act(&message) })
 }
 
 fn act(message: &pb::Message) -> Result<Act, Fault> {
@@ -33,10 +28,7 @@ fn act(message: &pb::Message) -> Result<Act, Fault> {
         .ok()
         .filter(|kind| !matches!(kind, Ack | Notice))
         .ok_or(Fault::UnknownType(message.r#type))?;
-    let reference = message
-        .client_reference
-        .as_ref()
-        .ok_or(Fault::MissingReference)?;
+    let reference = message.client_reference.as_ref().ok_or(Fault::MissingReference)?;
     let who = participant(reference)?;
     Ok(match kind {
         Connect => Act::Connect(who),
@@ -46,11 +38,7 @@ fn act(message: &pb::Message) -> Result<Act, Fault> {
 }
 
 fn participant(reference: &pb::ClientReference) -> Result<Participant, Fault> {
-    let pb::ClientReference {
-        client_name,
-        client_address,
-        client_port,
-    } = reference;
+    let pb::ClientReference { client_name, client_address, client_port } = reference;
     Participant::new(client_name, client_address, *client_port).map_err(Fault::BadReference)
 }
 
@@ -58,9 +46,7 @@ fn participant(reference: &pb::ClientReference) -> Result<Participant, Fault> {
 /// one.
 fn trace_context(parent: &str, state: &str) -> TraceContext {
     let is_traceparent = parent.len() == TRACEPARENT_BYTES
-        && parent
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f' | b'-'));
+        && parent.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f' | b'-'));
     let is_tracestate =
         state.len() <= TRACESTATE_BYTES && state.bytes().all(|b| matches!(b, 0x20..=0x7e));
     if !is_traceparent {
@@ -68,11 +54,7 @@ fn trace_context(parent: &str, state: &str) -> TraceContext {
     }
     TraceContext {
         parent: parent.into(),
-        state: if is_tracestate {
-            state.into()
-        } else {
-            "".into()
-        },
+        state: if is_tracestate { state.into() } else { "".into() },
     }
 }
 
@@ -82,10 +64,7 @@ mod tests {
     use crate::chat::message::TextFault;
 
     fn message(r#type: i32, text: &str) -> pb::Message {
-        let reference = pb::ClientReference {
-            client_name: "Anton".into(),
-            ..Default::default()
-        };
+        let reference = pb::ClientReference { client_name: "Anton".into(), ..Default::default() };
         pb::Message {
             r#type,
             text: text.into(),
@@ -116,28 +95,16 @@ mod tests {
     #[test]
     fn an_unfit_text_is_not_an_unfit_message() {
         let act = draft(message(2, "")).map(|draft| draft.act);
-        assert!(matches!(
-            act,
-            Ok(Ok(Act::Publish(_, Err(TextFault::Empty))))
-        ));
+        assert!(matches!(act, Ok(Ok(Act::Publish(_, Err(TextFault::Empty))))));
         let connect = draft(message(0, &"x".repeat(999))).map(|draft| draft.act);
-        assert!(
-            matches!(connect, Ok(Ok(Act::Connect(_)))),
-            "the text of a Connect is ignored"
-        );
+        assert!(matches!(connect, Ok(Ok(Act::Connect(_)))), "the text of a Connect is ignored");
     }
 
     #[test]
     fn negative_times_are_refused_and_a_negative_seen_is_ignored() {
-        let negative = pb::Message {
-            time: -5,
-            ..message(2, "x")
-        };
+        let negative = pb::Message { time: -5, ..message(2, "x") };
         assert_eq!(fault(negative), Fault::NegativeTime(-5));
-        let unseen = draft(pb::Message {
-            seen: -5,
-            ..message(2, "x")
-        });
+        let unseen = draft(pb::Message { seen: -5, ..message(2, "x") });
         assert_eq!(unseen.map(|draft| draft.seen), Ok(LamportTime::ZERO));
     }
 

@@ -151,18 +151,11 @@ pub fn from_pb(message: pb::Message) -> Result<Delivered, String> {
         Ok(pb::MessageType::Ack) => DeliveredKind::Ack,
         Ok(pb::MessageType::Notice) => DeliveredKind::Notice,
         Err(_) => {
-            return Err(format!(
-                "the server sent the unknown type {}",
-                message.r#type
-            ));
+            return Err(format!("the server sent the unknown type {}", message.r#type));
         }
     };
     let reference = message.client_reference.unwrap_or_default();
-    let pb::ClientReference {
-        client_name,
-        client_address,
-        client_port,
-    } = reference;
+    let pb::ClientReference { client_name, client_address, client_port } = reference;
     Ok(Delivered {
         kind,
         time,

@@ -1,0 +1,237 @@
+//! `chittychat serve`: the server.
+//!
+//! Building and running are apart. [`Server::start`] binds both ports and starts every part, so that
+//! whoever calls it, this command, the demo or a test, knows the addresses before the first request.
+//! [`Server::drain`] takes it down in the order that operators rely on: first it says that it is not
+//! ready, then it lets nobody in, then it tells those who are there, and all within a deadline.
+
+use super::Failure;
+use crate::chat::{Lag, Participant, Rules};
+use crate::config::{Flag, LogFormat, Settings, Sources};
+use crate::grpc::{Limits, Serving, server::Health};
+use crate::http;
+use crate::hub::{Bounds, Hub, keep_log, sweep};
+use crate::shutdown::Signals;
+use crate::telemetry;
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::{AbortHandle, JoinHandle},
+    time::{Instant, timeout_at},
+};
+
+/// How long, after the last participant's stream has ended, connections may take to close. What still
+/// holds one open then is an idle connection or a health watch, which nobody needs to wait for.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// The room.
+    pub hub: Hub,
+    /// Where participants connect.
+    pub address: SocketAddr,
+    /// Where probes ask.
+    pub http_address: SocketAddr,
+    ready: watch::Sender<bool>,
+    health: Health,
+    drain: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+    scribe: JoinHandle<()>,
+    companions: [AbortHandle; 2],
+}
+
+impl Server {
+    /// Binds both ports and serves.
+    ///
+    /// # Errors
+    /// If a port cannot be bound.
+    pub async fn start(settings: &Settings) -> Result<Self, Failure> {
+        let listener = bind(settings.grpc.listen, "grpc.listen").await?;
+        let http_listener = bind(settings.http.listen, "http.listen").await?;
+        let http_address = local_address(&http_listener)?;
+        let address = local_address(&listener)?;
+
+        let hub = new_hub(settings, address);
+        let serving = Serving::new(hub.clone(), limits(settings), listener);
+        let health = serving.health();
+        health.set(false).await;
+        let (drain, drained) = oneshot::channel();
+        let serving = tokio::spawn(async move {
+            // A dropped sender drains as well.
+            let drained = async { drained.await.unwrap_or_default() };
+            if let Err(error) = serving.run(drained).await {
+                tracing::error!("the gRPC server failed: {error}");
+            }
+        });
+        let scribe = tokio::spawn(keep_log(hub.clone()));
+        let ready = watch::Sender::new(false);
+        let router = http::router(ready.subscribe());
+        let companions = [
+            tokio::spawn(sweep(hub.clone())).abort_handle(),
+            tokio::spawn(async move {
+                if let Err(error) = axum::serve(http_listener, router).await {
+                    tracing::error!("the HTTP server failed: {error}");
+                }
+            })
+            .abort_handle(),
+        ];
+        tracing::info!(
+            "Started server at address: {} and at port: {}",
+            address.ip(),
+            address.port()
+        );
+        health.set(true).await;
+        ready.send_replace(true);
+        Ok(Self { hub, address, http_address, ready, health, drain, serving, scribe, companions })
+    }
+
+    /// Waits until the gRPC server ends by itself, which it does only if it fails.
+    pub async fn failed(&mut self) {
+        // A panic of the task ends it too.
+        let _ = (&mut self.serving).await;
+    }
+
+    /// Takes the server down. Returns whether everybody was gone before the deadline.
+    pub async fn drain(self, deadline: Duration) -> bool {
+        let Self { hub, ready, health, drain, mut serving, scribe, companions, .. } = self;
+        let end = Instant::now() + deadline;
+        ready.send_replace(false);
+        health.set(false).await;
+        hub.close();
+        // The server may have failed, and then nobody receives this.
+        let _ = drain.send(());
+        let emptied = timeout_at(end, hub.emptied()).await.is_ok();
+        if emptied {
+            let linger = end.min(Instant::now() + LINGER);
+            // Connections that are open after that are cut.
+            let _ = timeout_at(linger, &mut serving).await;
+        }
+        serving.abort();
+        hub.finish();
+        // The scribe has the leaves still to write; it is part of the deadline, but of its own too.
+        let _ = timeout_at(end.max(Instant::now() + LINGER), scribe).await;
+        companions.iter().for_each(AbortHandle::abort);
+        emptied
+    }
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Every setting can also stand in the file, or in the environment: room.capacity is \
+    CHITTYCHAT__ROOM__CAPACITY there. Flags go over the environment, the environment over the file."
+)]
+pub struct Args {
+    /// Settings file (TOML); without it, chittychat.toml is read if it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where participants connect (gRPC) [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where probes ask (HTTP) [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http_listen: Option<String>,
+    /// How log lines look: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Print the settings in force, with the source of each, and exit
+    #[arg(long)]
+    print_config: bool,
+}
+
+impl Args {
+    fn sources(self) -> Sources {
+        let flags = [
+            ("grpc.listen", self.listen, "--listen"),
+            ("http.listen", self.http_listen, "--http-listen"),
+            ("log.format", self.log_format, "--log-format"),
+        ];
+        let given = flags
+            .into_iter()
+            .filter_map(|(key, value, flag)| value.map(|value| Flag::new(key, value, flag)));
+        Sources::of_process(self.config, given.collect())
+    }
+}
+
+/// Serves until a signal, and then drains.
+///
+/// # Errors
+/// If a setting is refused, the log cannot be started, a port cannot be bound, or the server fails.
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let print_config = args.print_config;
+    let loaded =
+        Settings::load(&args.sources()).map_err(|error| Failure::Usage(error.to_string()))?;
+    if print_config {
+        return io::stdout().write_all(loaded.to_toml().as_bytes()).map_err(Failure::output);
+    }
+    let settings = loaded.settings;
+    let format = match settings.log.format {
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    telemetry::log::start_from_environment(format).map_err(Failure::Usage)?;
+    let mut signals = Signals::listen().map_err(Failure::signals)?;
+    let mut server = Server::start(&settings).await?;
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = server.failed() => return Err(Failure::Failed("the server failed".into())),
+    };
+    let deadline = settings.shutdown.deadline;
+    tracing::info!("Stopping on {signal}: participants have {deadline:?} to go");
+    if signals.or_exit(server.drain(deadline)).await {
+        tracing::info!("Stopped server");
+    } else {
+        tracing::warn!("stopped server at its deadline; some participants did not go");
+    }
+    Ok(())
+}
+
+fn new_hub(settings: &Settings, address: SocketAddr) -> Hub {
+    let rules =
+        Rules { max_jump: settings.clock.max_jump, max_participants: settings.limits.participants };
+    let bounds = Bounds {
+        capacity: Lag { entries: settings.room.capacity, bytes: settings.room.max_lag_bytes },
+        max_lag: Lag {
+            entries: settings.room.max_lag_entries(),
+            bytes: settings.room.max_lag_bytes,
+        },
+    };
+    let port = i32::from(address.port());
+    let server = Participant::new("server", &address.ip().to_string(), port)
+        .expect("a bound address is a legal reference");
+    Hub::new(rules, bounds, server)
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        frame_bytes: settings.limits.frame_bytes,
+        messages_per_second: settings.limits.messages_per_second,
+        keepalive_interval: settings.keepalive.interval,
+        keepalive_timeout: settings.keepalive.timeout,
+    }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "; is a server running already? choose another port, or 0 for a free one"
+            }
+            _ => "",
+        };
+        Failure::Failed(format!("cannot listen on {address} ({setting}): {error}{advice}"))
+    })
+}
+
+fn local_address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener
+        .local_addr()
+        .map_err(|error| Failure::Failed(format!("a port has no address: {error}")))
+}

@@ -1,0 +1,187 @@
+//! One participant's stream, both directions of it, as the response stream of the RPC.
+//!
+//! There is no task for a participant besides the one that HTTP/2 has for the response anyway: polling
+//! the response for its next frame also takes in what the participant has sent. So a connection that
+//! takes no more bytes is not listened to either, which is the backpressure one wants, and everything
+//! about a participant ends when this value is dropped.
+//!
+//! The rules of fairness: after [`FRAMES_IN_A_ROW`] frames out, what has come in is looked at; after
+//! [`MESSAGES_IN_A_ROW`] messages in, other tasks get their turn.
+
+use super::server::Limits;
+use super::status;
+use crate::chat::{Act, Draft, Fault};
+use crate::hub::{Hub, Reply, Seated, Visit};
+use crate::wire::{Frame, Inbound};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::{
+    num::NonZeroU32,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio_stream::Stream;
+use tonic::{Status, Streaming};
+
+const FRAMES_IN_A_ROW: u32 = 32;
+const MESSAGES_IN_A_ROW: u32 = 32;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    hub: Hub,
+    visit: Visit,
+    /// What the participant sends; nothing after it has half-closed.
+    inbound: Option<Streaming<Inbound>>,
+    stage: Stage,
+    pace: Option<Pace>,
+    max_frame_bytes: usize,
+    frames_in_a_row: u32,
+}
+
+/// How far the conversation has come.
+#[derive(Debug)]
+enum Stage {
+    /// Nobody has connected yet.
+    Before,
+    /// A participant is present.
+    During(Box<Seated>),
+    /// What is left to say.
+    After { notice: Option<Frame>, status: Option<Status> },
+}
+
+#[derive(Debug)]
+struct Pace {
+    limiter: DefaultDirectRateLimiter,
+    per_second: u32,
+}
+
+impl Conversation {
+    pub(super) fn new(hub: Hub, inbound: Streaming<Inbound>, limits: Limits) -> Self {
+        let pace = NonZeroU32::new(limits.messages_per_second).map(|rate| Pace {
+            limiter: RateLimiter::direct(Quota::per_second(rate)),
+            per_second: rate.get(),
+        });
+        let visit = hub.visit();
+        let max_frame_bytes = limits.frame_bytes;
+        Self {
+            hub,
+            inbound: Some(inbound),
+            stage: Stage::Before,
+            visit,
+            pace,
+            max_frame_bytes,
+            frames_in_a_row: 0,
+        }
+    }
+
+    /// Takes in what has come, a few messages at most. Ready if that has changed the stage.
+    fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..MESSAGES_IN_A_ROW {
+            let Some(inbound) = &mut self.inbound else {
+                return Poll::Pending;
+            };
+            let Poll::Ready(next) = Pin::new(inbound).poll_next(cx) else {
+                return Poll::Pending;
+            };
+            let received = match next {
+                Some(Ok(received)) => received,
+                Some(Err(error)) => match status::fault_of(&error, self.max_frame_bytes) {
+                    // Tonic reads no further after an error of its own, so this comes once.
+                    Some(fault) => Err(fault),
+                    None => {
+                        self.end(None, Some(error));
+                        return Poll::Ready(());
+                    }
+                },
+                None => {
+                    self.inbound = None;
+                    if matches!(self.stage, Stage::Before) {
+                        let status = status::of_fault(&Fault::NotConnected);
+                        self.end(None, Some(status));
+                        return Poll::Ready(());
+                    }
+                    // A participant that has half-closed keeps listening.
+                    return Poll::Pending;
+                }
+            };
+            if self.take_in(received) {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Hands a message to the room. True if that has changed the stage.
+    fn take_in(&mut self, mut received: Inbound) -> bool {
+        if let (Ok(draft), Some(pace)) = (&mut received, &self.pace) {
+            pace.hold(draft);
+        }
+        let seat = match &self.stage {
+            Stage::Before => None,
+            Stage::During(seated) => Some(seated.seat()),
+            Stage::After { .. } => return false,
+        };
+        match self.hub.receive(seat, received) {
+            Reply::Joined(seated) => self.stage = Stage::During(Box::new(seated)),
+            Reply::Refused { notice, fault } => self.end(notice, Some(status::of_fault(&fault))),
+            // What there is to say to a participant comes out of the log.
+            Reply::Logged | Reply::Gone => return false,
+        }
+        true
+    }
+
+    fn end(&mut self, notice: Option<Frame>, status: Option<Status>) {
+        self.stage = Stage::After { notice, status };
+        self.inbound = None;
+    }
+}
+
+impl Pace {
+    /// Marks a publish as too fast if it is.
+    fn hold(&self, draft: &mut Draft) {
+        if matches!(draft.act, Ok(Act::Publish(..))) && self.limiter.check().is_err() {
+            draft.act = Err(Fault::TooFast { per_second: self.per_second });
+        }
+    }
+}
+
+impl Stream for Conversation {
+    type Item = Result<Frame, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            let is_inbound_due = this.frames_in_a_row >= FRAMES_IN_A_ROW;
+            match &mut this.stage {
+                Stage::Before => {
+                    if this.visit.poll_closing(cx).is_ready() {
+                        this.end(None, Some(status::of_fault(&Fault::Closing)));
+                        continue;
+                    }
+                }
+                Stage::During(_) if is_inbound_due => {}
+                Stage::During(seated) => match seated.poll_frame(cx) {
+                    Poll::Ready(Ok(frame)) => {
+                        this.frames_in_a_row += 1;
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    Poll::Ready(Err(departure)) => {
+                        this.end(None, status::of_departure(&departure));
+                        continue;
+                    }
+                    Poll::Pending => {}
+                },
+                Stage::After { notice, status } => {
+                    let last = notice.take().map(Ok).or_else(|| status.take().map(Err));
+                    return Poll::Ready(last);
+                }
+            }
+            this.frames_in_a_row = 0;
+            // If the frames were passed over this time, they have not been waited for either.
+            if this.poll_inbound(cx).is_pending() && !is_inbound_due {
+                return Poll::Pending;
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The gRPC side: the chat service, health, reflection, and the server that carries them.
+//!
+//! It turns streams into calls of the hub and the hub's answers into streams; it decides nothing
+//! about the room. Everything that a client can be told by a status stands in [`status`].
+
+mod conversation;
+pub mod server;
+mod service;
+pub mod status;
+
+pub use server::{Limits, Serving};

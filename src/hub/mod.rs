@@ -1,0 +1,298 @@
+//! The room at run time: one critical section, one shared log, and the streams that read it.
+//!
+//! A stream hands in what it received and gets no delivery back: everything that anybody is told
+//! comes out of the log, through a [`Reader`], at the reader's own pace. So nothing here waits for a
+//! participant, and a slow one costs nobody anything.
+//!
+//! The invariant that all the rest stands on: stamping and appending are one critical section
+//! ([`Hub::change`]). Whoever reads the log therefore reads Lamport times in order.
+//!
+//! It knows nothing of gRPC, and it decides nothing: that is [`crate::chat::Room`]'s.
+
+mod ledger;
+mod reader;
+mod scribe;
+mod seated;
+mod sweeper;
+mod visit;
+mod waiters;
+
+pub use ledger::{Books, Ledger};
+pub use reader::Reader;
+pub use scribe::keep_log;
+pub use seated::Seated;
+pub use sweeper::sweep;
+pub use visit::Visit;
+
+use crate::chat::{
+    Departure, Entry, Fault, Lag, Log, Outcome, Participant, Position, Room, Rules, Seat,
+};
+use crate::wire::{EncodedEntry, Frame, Inbound};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+use tokio::sync::watch;
+use waiters::Waiters;
+
+/// How much is kept, and how far behind a participant may fall.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// What the log keeps.
+    pub capacity: Lag,
+    /// What a participant may have left unread. More than the capacity is never unread: the log
+    /// has dropped it.
+    pub max_lag: Lag,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let bound = Lag { entries: 65_536, bytes: 16 << 20 };
+        Self { capacity: bound, max_lag: bound }
+    }
+}
+
+/// A handle on the room at run time. Clones are the same room.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Entries appended so far: what a reader looks at before it takes the lock.
+    head: AtomicU64,
+    /// Readers that wait for the next entry.
+    readers: Waiters,
+    /// Streams that wait for nothing but the closing.
+    strangers: Waiters,
+    is_closing: AtomicBool,
+    is_finished: AtomicBool,
+    /// How many streams there are.
+    visits: watch::Sender<usize>,
+    ledger: Ledger,
+    max_lag: Lag,
+    server: Participant,
+}
+
+#[derive(Debug)]
+struct State {
+    room: Room,
+    log: Log<Arc<EncodedEntry>>,
+    /// Where each seated reader stands, for the sweeper.
+    progress: BTreeMap<Seat, Arc<Progress>>,
+    /// The entries of the change under way; kept to spare an allocation for each.
+    scratch: Vec<Entry>,
+}
+
+/// Where a reader stands, as others may see it: right to within one portion of reading.
+#[derive(Debug, Default)]
+struct Progress {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Progress {
+    fn set(&self, position: Position) {
+        self.entries.store(position.entries, Ordering::Relaxed);
+        self.bytes.store(position.bytes, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Position {
+        Position {
+            entries: self.entries.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What became of what a stream handed in.
+#[derive(Debug)]
+pub enum Reply {
+    /// A newcomer is in; from now on the stream reads for this seat.
+    Joined(Seated),
+    /// The log has it.
+    Logged,
+    /// The stream never had a seat, and ends: first with the notice, if there is one.
+    Refused {
+        /// What its sender is told.
+        notice: Option<Frame>,
+        /// What was wrong.
+        fault: Fault,
+    },
+    /// The seat is gone already; its reader has the reason.
+    Gone,
+}
+
+impl Hub {
+    /// An empty, open room. `server` is whose words its notices are.
+    #[must_use]
+    pub fn new(rules: Rules, bounds: Bounds, server: Participant) -> Self {
+        let state = State {
+            room: Room::new(rules),
+            log: Log::new(bounds.capacity),
+            progress: BTreeMap::new(),
+            scratch: Vec::new(),
+        };
+        let shared = Shared {
+            state: Mutex::new(state),
+            head: AtomicU64::new(0),
+            readers: Waiters::default(),
+            strangers: Waiters::default(),
+            is_closing: AtomicBool::new(false),
+            is_finished: AtomicBool::new(false),
+            visits: watch::Sender::new(0),
+            ledger: Ledger::default(),
+            max_lag: bounds.max_lag,
+            server,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Takes in what a stream received: from the holder of a seat, or from a stranger.
+    pub fn receive(&self, from: Option<Seat>, inbound: Inbound) -> Reply {
+        let mut state = self.lock();
+        let start = state.log.head();
+        let outcome = self.change(&mut state, |room, out| match inbound {
+            Ok(draft) => room.accept(from, draft, out),
+            Err(fault) => room.refuse(from, fault, out),
+        });
+        let reply = match outcome {
+            Outcome::Joined(welcome) => {
+                let progress = Arc::new(Progress::default());
+                progress.set(start);
+                state.progress.insert(welcome.cursor.seat(), Arc::clone(&progress));
+                Reply::Joined(Seated::new(Reader::new(self.clone(), start), welcome, progress))
+            }
+            Outcome::Logged => Reply::Logged,
+            Outcome::Refused { fault } => {
+                // What was just appended is the refusal, unless the fault is a silent one.
+                let refusal = state.log.latest().filter(|_| !fault.is_silent()).cloned();
+                let notice = refusal.map(|entry| {
+                    self.shared.ledger.sent(1);
+                    Frame::to_stranger(entry)
+                });
+                Reply::Refused { notice, fault }
+            }
+            Outcome::Gone => Reply::Gone,
+        };
+        drop(state);
+        self.shared.readers.wake_all();
+        reply
+    }
+
+    /// Notes that a stream has been opened, for as long as the visit is kept.
+    #[must_use]
+    pub fn visit(&self) -> Visit {
+        Visit::new(self.clone())
+    }
+
+    /// Closes the room: everybody is told and everybody leaves. Does it once.
+    pub fn close(&self) {
+        if self.shared.is_closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.change(&mut self.lock(), Room::close);
+        self.shared.readers.wake_all();
+        self.shared.strangers.wake_all();
+    }
+
+    /// Ends the log: readers that come to its end see that nothing will follow.
+    pub fn finish(&self) {
+        self.shared.is_finished.store(true, Ordering::Release);
+        self.shared.readers.wake_all();
+    }
+
+    /// True once the room is closed.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.shared.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Waits until there is no stream any more.
+    pub async fn emptied(&self) {
+        // The sender lives in `self`, so waiting does not fail.
+        let _ = self.shared.visits.subscribe().wait_for(|visits| *visits == 0).await;
+    }
+
+    /// A reader from here on, and who is present here, in join order.
+    #[must_use]
+    pub fn read_on(&self) -> (Reader, Vec<(Seat, Arc<Participant>)>) {
+        let state = self.lock();
+        let present = state.room.seats().map(|(seat, who)| (seat, Arc::clone(who))).collect();
+        (Reader::new(self.clone(), state.log.head()), present)
+    }
+
+    /// How many are present.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        self.lock().room.present().len()
+    }
+
+    /// Where all deliveries went so far.
+    #[must_use]
+    pub fn books(&self) -> Books {
+        self.shared.ledger.books()
+    }
+
+    /// Takes out whoever is further behind than is allowed.
+    fn evict_laggards(&self) {
+        let mut state = self.lock();
+        let head = state.log.head();
+        let lags = state.progress.iter().map(|(seat, progress)| (*seat, progress.get().lag(head)));
+        let laggards: Vec<_> = lags.filter(|(_, lag)| lag.exceeds(self.shared.max_lag)).collect();
+        if laggards.is_empty() {
+            return;
+        }
+        for (seat, lag) in laggards {
+            state.progress.remove(&seat);
+            self.change(&mut state, |room, out| room.remove(seat, Departure::Evicted(lag), out));
+        }
+        drop(state);
+        self.shared.readers.wake_all();
+    }
+
+    /// Takes out a participant that the log has overtaken.
+    fn evict(&self, seat: Seat, lag: Lag) {
+        let mut state = self.lock();
+        self.change(&mut state, |room, out| room.remove(seat, Departure::Evicted(lag), out));
+        drop(state);
+        self.shared.readers.wake_all();
+    }
+
+    /// Has the leave announced of whoever still sits here, now that the stream is gone, and closes
+    /// the books of the seat after `delivered` deliveries.
+    fn part(&self, seat: Seat, delivered: u64) {
+        let mut state = self.lock();
+        self.change(&mut state, |room, out| room.remove(seat, Departure::Lost, out));
+        state.progress.remove(&seat);
+        if let Some(settlement) = state.room.settle(seat) {
+            self.shared.ledger.settle(settlement, delivered);
+        }
+        drop(state);
+        self.shared.readers.wake_all();
+    }
+
+    /// The critical section: lets the room change, and appends what follows from it to the log.
+    fn change<R>(&self, state: &mut State, act: impl FnOnce(&mut Room, &mut Vec<Entry>) -> R) -> R {
+        let State { room, log, scratch, .. } = state;
+        let result = act(room, scratch);
+        for entry in scratch.drain(..) {
+            self.shared.ledger.owe(u64::from(entry.fan.audience));
+            let entry = Arc::new(EncodedEntry::new(entry, &self.shared.server));
+            let bytes = entry.shared_bytes();
+            log.append(entry, bytes);
+        }
+        self.shared.head.store(log.head().entries, Ordering::Release);
+        result
+    }
+
+    /// A panic elsewhere while the lock was held is a bug there; it must not become everybody's.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

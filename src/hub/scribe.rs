@@ -1,0 +1,28 @@
+//! The scribe: writes the server's log lines, as one more reader of the log.
+//!
+//! So the lines stand in the order of their Lamport times, and writing them delays no message. If
+//! the lines cannot be written as fast as messages come, the scribe is overtaken like anybody else:
+//! it says how much it missed and goes on from where the room is.
+
+use super::Hub;
+use crate::causality::Replay;
+use crate::telemetry::lines;
+
+/// Writes log lines until the log is finished.
+pub async fn keep_log(hub: Hub) {
+    let with_deliveries = tracing::enabled!(target: lines::DELIVERY, tracing::Level::DEBUG);
+    let begin = || {
+        let (reader, present) = hub.read_on();
+        (reader, Replay::resume(present, with_deliveries))
+    };
+    let (mut reader, mut replay) = begin();
+    while let Some(next) = reader.next().await {
+        match next {
+            Ok(entry) => replay.read(&entry.entry, &mut |event| lines::log(&event)),
+            Err(overtaken) => {
+                tracing::warn!("the log lines of {} were not written", overtaken.lag);
+                (reader, replay) = begin();
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! One stream, from its opening to its drop, whether or not anybody connects on it.
+//!
+//! It counts the streams, so that a server that stops knows when the last one is gone, and it tells
+//! a stream on which nobody has connected yet that the room closes. It is not a reader: strangers
+//! are not woken by every message of a conversation that is none of their business.
+
+use super::{Hub, waiters::SlotId};
+use std::task::{Context, Poll};
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Visit {
+    hub: Hub,
+    slot: SlotId,
+}
+
+impl Visit {
+    pub(super) fn new(hub: Hub) -> Self {
+        let slot = hub.shared.strangers.enrol();
+        hub.shared.visits.send_modify(|visits| *visits += 1);
+        Self { hub, slot }
+    }
+
+    /// Ready once the room is closed.
+    pub fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.hub.shared.strangers.park(self.slot, cx.waker());
+        // Looked at after parking, and set before waking: see `waiters`.
+        if self.hub.is_closing() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.hub.shared.strangers.leave(self.slot);
+        self.hub.shared.visits.send_modify(|visits| *visits -= 1);
+    }
+}
