@@ -5,7 +5,15 @@
 //! `Frame`: a message encoded once and stamped for each recipient (see `src/wire`).
 
 use prost::Message as _;
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The original's schema.
+const LEGACY: &str = "tests/legacy/original.proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto/chittychat.proto");
@@ -29,5 +37,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         .method(send_message)
         .build();
     tonic_build::manual::Builder::new().build_client(false).compile(&[service]);
+    legacy_peer(&out)
+}
+
+/// Generates the peer that the tests call legacy, from the original's own schema. An image is built
+/// without the tests, so there it is left out.
+fn legacy_peer(out: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={LEGACY}");
+    if Path::new(LEGACY).exists() {
+        let folder = out.join("legacy");
+        fs::create_dir_all(&folder)?;
+        let descriptors = protox::compile([LEGACY], ["tests/legacy"])?;
+        tonic_prost_build::configure().out_dir(folder).compile_fds(descriptors)?;
+    }
     Ok(())
 }

@@ -1,4 +1,25 @@
-//! Chitty-Chat.
+//! Chitty-Chat: a chat in which every node is a Lamport process.
+//!
+//! Participants hold one bidirectional gRPC stream each; the server stamps everything with its own
+//! Lamport clock and fans it out. The library exists for the program `chittychat` and its tests.
+//!
+//! # Reading order
+//!
+//! 1. [`chat`]: the core. Clock, room, log, cursor, and the promises they keep. Pure.
+//! 2. [`wire`]: protobuf in and out; an entry is encoded once, however many receive it.
+//! 3. [`hub`]: the core at run time. One critical section, one log, many readers.
+//! 4. [`grpc`]: a participant's stream; health, reflection, statuses.
+//! 5. [`causality`]: events and what caused them, worked out from the log.
+//! 6. [`client`]: the participant's side.
+//! 7. [`commands`]: where it is all put together; with [`config`], [`shutdown`], [`telemetry`] and
+//!    [`http`].
+//!
+//! # The layer rule
+//!
+//! Imports go one way, and `tests/tidy.rs` says so. `chat` names nothing of ours; `causality` and
+//! `wire` name `chat`; `hub` stands on those; `grpc` and `http` stand on `hub`; `client` never names
+//! the server's side, nor the other way round; `commands` names everything.
+
 pub mod causality;
 pub mod chat;
 pub mod client;

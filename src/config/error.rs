@@ -27,12 +27,41 @@ pub enum ConfigError {
         /// What the parser says.
         reason: String,
     },
+    /// The layers cannot be merged, or the types refuse what the table of settings lets through. No
+    /// operator is to blame for that; tests are there to find it first.
+    #[error("cannot merge the settings: {reason}")]
+    Unmerged {
+        /// What the library says, with the path of the key.
+        reason: String,
+    },
     /// Some of what was set is refused: one line for each problem.
     #[error("{}", listed(problems))]
     Refused {
         /// Every problem of every source, the lowest layer first.
         problems: Vec<Problem>,
     },
+}
+
+impl ConfigError {
+    /// What is wrong with a file that the library cannot parse. TOML itself is asked for the line,
+    /// which the library does not know of a number that is too large.
+    pub(super) fn malformed(path: PathBuf, text: &str, error: &::config::ConfigError) -> Self {
+        let precise = text.parse::<toml::Table>().err();
+        let start = precise.as_ref().and_then(|error| Some(error.span()?.start));
+        let before = text.get(..start.unwrap_or(0)).unwrap_or_default();
+        let reason = precise.map_or(error.to_string(), |error| error.message().to_owned());
+        let line = before.matches('\n').count() + 1;
+        Self::Malformed { path, line, reason: one_line(&reason) }
+    }
+
+    /// Refuses what has problems.
+    pub(super) fn refused(problems: Vec<Problem>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self::Refused { problems }) }
+    }
+
+    pub(super) fn unmerged(reason: impl fmt::Display) -> Self {
+        Self::Unmerged { reason: one_line(&reason.to_string()) }
+    }
 }
 
 /// One thing that is refused.

@@ -1,195 +1,180 @@
 //! One layer over the other: every value of every source is judged, and the latest good one holds.
 //!
-//! A layer is taken apart into keys and values before it is laid down. So a table and a plain value
-//! of the same name in two layers cannot hide each other, and each value keeps its own source.
+//! Merging and typing are the library's. What is done here is what it does not do: it says neither
+//! which variable or flag a value came from nor that nobody reads a key.
 
 use super::{
+    Settings,
     error::{ConfigError, Problem, one_line},
     nearest::nearest,
     sources::{FILTER_VARIABLE, Flag, Origin, PREFIX},
-    table::{self, Kind, SETTINGS, Standard},
+    table::{self, Kind, SETTINGS, Setting, Standard},
 };
+use ::config::{Config, Environment, Map, Source, Value, ValueKind};
 use std::collections::BTreeMap;
-use toml::{Table, Value};
 
-/// A judged value, and where it came from.
-#[derive(Clone, Debug)]
-pub(super) struct InForce {
-    /// In the form that a file has.
-    pub(super) value: Value,
-    pub(super) origin: Origin,
-}
+/// The source of each value in force.
+pub(super) type Origins = BTreeMap<&'static str, Origin>;
 
 /// What was laid down so far, and what was wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Layers {
-    pub(super) in_force: BTreeMap<&'static str, InForce>,
+    layers: Vec<Layer>,
+    origins: Origins,
     problems: Vec<Problem>,
 }
 
-/// A value as its source gives it.
-#[derive(Clone, Copy)]
-enum Given<'a> {
-    Text(&'a str),
-    Toml(&'a Value),
-}
+/// What a source says, read once: to be judged, and to be merged.
+#[derive(Clone, Debug)]
+struct Layer(Map<String, Value>);
 
-impl Given<'_> {
-    fn read(self, kind: &Kind) -> Option<Value> {
-        match self {
-            Self::Text(text) => kind.read_text(text),
-            Self::Toml(value) => kind.read_toml(value),
-        }
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
     }
 
-    fn shown(self) -> String {
-        match self {
-            Self::Text("") => "empty".to_owned(),
-            Self::Text(text) => one_line(text),
-            Self::Toml(value) => one_line(value.to_string().trim_end()),
-        }
+    fn collect(&self) -> Result<Map<String, Value>, ::config::ConfigError> {
+        Ok(self.0.clone())
     }
 }
 
 impl Layers {
     /// The lowest layer.
     pub(super) fn of_defaults() -> Self {
-        let mut layers = Self { in_force: BTreeMap::new(), problems: Vec::new() };
+        let mut layers = Self::default();
         for setting in SETTINGS {
             if let Standard::Text(text) = setting.standard {
-                layers.lay(setting.key, Given::Text(text), Origin::Default);
+                layers.lay(Map::from([(setting.key.to_owned(), text.into())]), Origin::Default);
             }
         }
         layers
     }
 
-    /// Lays down what a file holds.
-    pub(super) fn lay_file(&mut self, file: &Table, origin: &Origin) {
-        self.lay_below("", file, origin);
-    }
-
-    /// Lays down a table of a file. The depth is bounded by the parser's.
-    fn lay_below(&mut self, path: &str, table: &Table, origin: &Origin) {
-        for (name, value) in table {
-            let key = joined(path, name);
-            match value {
-                Value::Table(below) if below.is_empty() && table::first_of(&key).is_some() => {}
-                Value::Table(below) if !below.is_empty() && table::find(&key).is_none() => {
-                    self.lay_below(&key, below, origin);
-                }
-                value => self.lay(&key, Given::Toml(value), origin.clone()),
-            }
-        }
-    }
-
-    /// Lays down what the environment holds.
-    pub(super) fn lay_environment(&mut self, environment: &BTreeMap<String, String>) {
+    /// Lays down what the environment holds, one variable at a time, so that each value keeps the
+    /// name it came under.
+    pub(super) fn lay_environment(
+        &mut self,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), ConfigError> {
         for (name, value) in environment {
-            let Some(rest) = name.strip_prefix(PREFIX) else {
+            let Some(rest) = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('_'))
+            else {
                 continue;
             };
-            if name == FILTER_VARIABLE {
-                continue;
-            }
-            // Variables are written in capitals. If others passed, two could set one key.
-            let is_capital = !rest.contains(char::is_lowercase);
-            match rest.strip_prefix('_').filter(|_| is_capital) {
-                Some(levels) => {
-                    let key = levels.to_lowercase().replace("__", ".");
-                    let origin = Origin::Environment(name.clone());
-                    self.lay(&key, Given::Text(value), origin);
-                }
-                None => self.problems.push(Problem::UnknownVariable {
-                    name: name.clone(),
-                    nearest: nearest(rest).map(|setting| setting.variable()),
-                }),
+            // The library makes no difference between capitals and small letters, nor between a dot
+            // and two underscores. If all of them passed, two variables could set one key.
+            let is_ours = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            if rest.starts_with('_') && rest.chars().all(is_ours) {
+                let variable = Environment::with_prefix(PREFIX)
+                    .prefix_separator("__")
+                    .separator("__")
+                    .source(Some(Map::from([(name.clone(), value.clone())])));
+                let values = variable.collect().map_err(ConfigError::unmerged)?;
+                self.lay(values, Origin::Environment(name.clone()));
+            } else if name != FILTER_VARIABLE {
+                let nearest = nearest(rest).map(Setting::variable);
+                self.problems.push(Problem::UnknownVariable { name: name.clone(), nearest });
             }
         }
+        Ok(())
     }
 
-    /// Lays down what the command line gave.
+    /// Lays down what the command line gave, one flag at a time.
     pub(super) fn lay_flags(&mut self, flags: &[Flag]) {
-        for flag in flags {
-            let origin = Origin::Flag(flag.name.clone());
-            self.lay(&flag.key, Given::Text(&flag.value), origin);
+        for Flag { key, value, name } in flags {
+            let values = Map::from([(key.clone(), value.as_str().into())]);
+            self.lay(values, Origin::Flag(name.clone()));
         }
     }
 
-    fn lay(&mut self, key: &str, given: Given<'_>, origin: Origin) {
-        let wanted = match (table::find(key), table::first_of(key)) {
-            (Some(setting), _) => match given.read(&setting.kind) {
-                Some(value) => {
-                    self.in_force.insert(setting.key, InForce { value, origin });
-                    return;
+    /// Lays down what one source says.
+    pub(super) fn lay(&mut self, values: Map<String, Value>, origin: Origin) {
+        self.judge_below("", &values, &origin);
+        self.layers.push(Layer(values));
+    }
+
+    /// Judges a table, in the order of its keys. The depth is bounded by the parser's.
+    fn judge_below(&mut self, path: &str, values: &Map<String, Value>, origin: &Origin) {
+        for (name, value) in values.iter().collect::<BTreeMap<_, _>>() {
+            let key = joined(path, name, origin);
+            match &value.kind {
+                ValueKind::Table(below) if below.is_empty() && table::first_of(&key).is_some() => {}
+                ValueKind::Table(below) if !below.is_empty() && table::find(&key).is_none() => {
+                    self.judge_below(&key, below, origin);
                 }
-                None => setting.kind.wanted(),
-            },
+                _ => self.judge(key, value, origin.clone()),
+            }
+        }
+    }
+
+    fn judge(&mut self, key: String, value: &Value, origin: Origin) {
+        let wanted = match (table::find(&key), table::first_of(&key)) {
+            (Some(setting), _) if setting.kind.admits(&value.kind, origin.is_file()) => {
+                self.origins.insert(setting.key, origin);
+                return;
+            }
+            (Some(setting), _) => setting.kind.wanted(),
             (None, Some(first)) => format!("a section with settings such as `{}`", first.key),
             (None, None) => {
-                self.problems.push(Problem::UnknownKey {
-                    key: key.to_owned(),
-                    origin,
-                    nearest: nearest(key).map(|setting| setting.key),
-                });
+                let nearest = nearest(&key).map(|setting| setting.key);
+                self.problems.push(Problem::UnknownKey { key, origin, nearest });
                 return;
             }
         };
-        self.problems.push(Problem::Value {
-            key: key.to_owned(),
-            origin,
-            value: given.shown(),
-            wanted,
-        });
+        let value = shown(value, &origin);
+        self.problems.push(Problem::Value { key, origin, value, wanted });
     }
 
-    /// What is in force, now that all layers lie. Settings are held against each other only here,
-    /// because one may stand in a lower layer than the other.
-    pub(super) fn settle(mut self) -> Result<BTreeMap<&'static str, InForce>, ConfigError> {
-        for setting in SETTINGS {
-            if let (Standard::SameAs(other), Kind::Count(range)) =
-                (&setting.standard, &setting.kind)
-            {
-                self.hold_against(setting.key, other, *range.start());
-            }
-        }
-        if self.problems.is_empty() {
-            Ok(self.in_force)
-        } else {
-            Err(ConfigError::Refused { problems: self.problems })
-        }
-    }
-
-    fn hold_against(&mut self, key: &'static str, other: &'static str, least: i64) {
-        // If the bound itself was refused, what stands for it is a value that nobody wanted.
-        let is_bound_refused = self
-            .problems
-            .iter()
-            .any(|problem| matches!(problem, Problem::Value { key, .. } if key == other));
-        let (Some(low), Some(high)) = (self.in_force.get(key), self.in_force.get(other)) else {
-            return;
-        };
-        if !is_bound_refused && low.value.as_integer() > high.value.as_integer() {
-            self.problems.push(Problem::Value {
-                key: key.to_owned(),
-                origin: low.origin.clone(),
-                value: low.value.to_string(),
-                wanted: format!(
-                    "a whole number from {least} to {}, which is `{other}` ({}),",
-                    high.value, high.origin
-                ),
-            });
-        }
+    /// The merged settings and the source of each. They are held against each other only here,
+    /// where each is right by itself, because one may stand in a lower layer than the other.
+    pub(super) fn settle(self) -> Result<(Settings, Origins), ConfigError> {
+        ConfigError::refused(self.problems)?;
+        let builder = Config::builder().add_source(self.layers);
+        let merged = builder.build().map_err(ConfigError::unmerged)?;
+        let excesses = SETTINGS.iter().filter_map(|low| excess(low, &merged, &self.origins));
+        ConfigError::refused(excesses.collect())?;
+        let settings = serde_path_to_error::deserialize(merged).map_err(ConfigError::unmerged)?;
+        Ok((settings, self.origins))
     }
 }
 
-/// The path of a name below another. A name that TOML would quote is quoted, or `"room.capacity"`
-/// at the top of a file would pass for `capacity` in `[room]`.
-fn joined(path: &str, name: &str) -> String {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let name = if !name.is_empty() && name.chars().all(is_bare) {
-        name.to_owned()
-    } else {
-        format!("{name:?}")
+/// What is wrong with a setting that exceeds the one that bounds it.
+fn excess(low: &Setting, merged: &Config, origins: &Origins) -> Option<Problem> {
+    let (Standard::SameAs(high), Kind::Count(range)) = (&low.standard, &low.kind) else {
+        return None;
     };
+    let origin = origins.get(low.key)?.clone();
+    let (value, most) = (merged.get_int(low.key).ok()?, merged.get_int(high).ok()?);
+    (value > most).then(|| Problem::Value {
+        key: low.key.to_owned(),
+        origin,
+        value: value.to_string(),
+        wanted: format!(
+            "a whole number from {} to {most}, which is `{high}` ({}),",
+            range.start(),
+            origins[high]
+        ),
+    })
+}
+
+/// The path of a name below another. A name that TOML would quote is quoted, or `"room.capacity"`
+/// at the top of a file would pass for `capacity` in `[room]`. Elsewhere a name is a path already.
+fn joined(path: &str, name: &str, origin: &Origin) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_quoted = origin.is_file() && (name.is_empty() || !name.chars().all(is_bare));
+    let name = if is_quoted { format!("{name:?}") } else { name.to_owned() };
     if path.is_empty() { name } else { format!("{path}.{name}") }
+}
+
+/// A value as its source gives it.
+fn shown(value: &Value, origin: &Origin) -> String {
+    let text = value.to_string();
+    if origin.is_file() {
+        let written = value.clone().try_deserialize::<toml::Value>();
+        one_line(written.map_or(text, |written| written.to_string()).trim_end())
+    } else if text.is_empty() {
+        "empty".to_owned()
+    } else {
+        one_line(&text)
+    }
 }

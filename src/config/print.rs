@@ -3,29 +3,26 @@
 //! The print is a file again: loaded, it gives the same settings. A setting that follows another is
 //! therefore a comment, since writing its value down would pin it.
 
-use super::{
-    layers::InForce,
-    table::{self, SETTINGS, Standard},
-};
-use std::{collections::BTreeMap, fmt::Write as _};
+use super::layers::Origins;
+use super::table::{SETTINGS, Standard};
+use std::fmt::Write as _;
 
 /// The settings by section, the source of each behind it.
-pub(super) fn to_toml(in_force: &BTreeMap<&'static str, InForce>) -> String {
+pub(super) fn to_toml(values: &toml::Table, origins: &Origins) -> String {
+    let value = |key: &str| {
+        let (section, name) = key.split_once('.')?;
+        values.get(section)?.get(name)
+    };
     let lines: Vec<_> = SETTINGS
         .iter()
         .filter_map(|setting| {
-            let (section, name) = table::parts(setting.key);
-            let (line, source) = match (in_force.get(setting.key), &setting.standard) {
-                (Some(InForce { value, origin }), _) => {
-                    (format!("{name} = {value}"), origin.to_string())
-                }
-                (None, Standard::SameAs(other)) => {
-                    let followed = &in_force.get(other)?.value;
-                    (format!("# {name} = {followed}"), format!("default: as {other}"))
-                }
+            let (section, name) = setting.key.split_once('.')?;
+            let (mark, key, source) = match (origins.get(setting.key), &setting.standard) {
+                (Some(origin), _) => ("", setting.key, origin.to_string()),
+                (None, Standard::SameAs(other)) => ("# ", *other, format!("default: as {other}")),
                 (None, Standard::Text(_)) => return None,
             };
-            Some((section, line, source))
+            Some((section, format!("{mark}{name} = {}", value(key)?), source))
         })
         .collect();
     let width = lines.iter().map(|(_, line, _)| line.chars().count()).max().unwrap_or(0);

@@ -1,14 +1,10 @@
 //! Where settings come from, and how a source is named to people.
 //!
-//! Only the file is read here, and only into TOML: what a key means is for `layers` and `table`.
+//! Only the file is read here, and not judged: what a key means is for `layers` and `table`.
 
 use super::error::{ConfigError, one_line};
-use std::{
-    collections::BTreeMap,
-    fmt, fs,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use ::config::{File, FileFormat, Map, Source as _, Value};
+use std::{collections::BTreeMap, fmt, fs, io::ErrorKind, path::PathBuf};
 
 /// The file that is read from the working directory, if it is there and no other was named.
 pub const FILE_NAME: &str = "chittychat.toml";
@@ -17,9 +13,9 @@ pub const FILE_NAME: &str = "chittychat.toml";
 /// is none.
 pub const FILTER_VARIABLE: &str = "CHITTYCHAT_LOG";
 
-/// How every variable of ours begins. What begins so and is unknown is refused, since it is most
-/// likely a setting that somebody believes to be in force.
-pub(super) const PREFIX: &str = "CHITTYCHAT_";
+/// How every variable of ours begins, with an underscore behind it. What begins so and is unknown is
+/// refused, since it is most likely a setting that somebody believes to be in force.
+pub(super) const PREFIX: &str = "CHITTYCHAT";
 
 /// What settings are read from, the lowest layer first. The defaults lie below all of it.
 #[derive(Clone, Debug, Default)]
@@ -68,29 +64,20 @@ impl Sources {
         Self { file, directory: PathBuf::new(), environment, flags }
     }
 
-    /// The file's content, if there is a file.
-    pub(super) fn read_file(&self) -> Result<Option<(toml::Table, Origin)>, ConfigError> {
-        let path = match &self.file {
-            Some(path) => path.clone(),
-            None => self.directory.join(FILE_NAME),
+    /// What the file holds: nothing if it may be missing and is. Its text is read here, not by the
+    /// library, which tries other names for a missing file and replaces what is no Unicode.
+    pub(super) fn read_file(&self) -> Result<(Map<String, Value>, Origin), ConfigError> {
+        let path = self.file.clone().unwrap_or_else(|| self.directory.join(FILE_NAME));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(why) if self.file.is_none() && why.kind() == ErrorKind::NotFound => String::new(),
+            Err(reason) => return Err(ConfigError::Unreadable { path, reason }),
         };
-        match fs::read_to_string(&path) {
-            Ok(text) => parse(&text, &path).map(|table| Some((table, Origin::File(path)))),
-            Err(error) if self.file.is_none() && error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(reason) => Err(ConfigError::Unreadable { path, reason }),
+        match File::from_str(&text, FileFormat::Toml).collect() {
+            Ok(values) => Ok((values, Origin::File(path))),
+            Err(error) => Err(ConfigError::malformed(path, &text, &error)),
         }
     }
-}
-
-fn parse(text: &str, path: &Path) -> Result<toml::Table, ConfigError> {
-    text.parse().map_err(|error: toml::de::Error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        ConfigError::Malformed {
-            path: path.to_owned(),
-            line: before.map_or(1, |before| before.matches('\n').count() + 1),
-            reason: one_line(error.message()),
-        }
-    })
 }
 
 /// Where a value came from. Shown as in the comments of
@@ -108,6 +95,10 @@ pub enum Origin {
 }
 
 impl Origin {
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
     /// The source as the end of "it is 10 ...".
     pub(super) fn place(&self) -> String {
         match self {

@@ -1,10 +1,11 @@
 //! What settings promise, through one fixture: a world of sources that a test adds to and loads.
 
 use super::{
+    nearest::nearest,
     table::{Kind, SETTINGS, Standard},
     *,
 };
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 /// The sources of one test. Its file is the `chittychat.toml` of a directory that only it has.
 struct World {
@@ -133,6 +134,15 @@ fn a_file_that_is_no_toml_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_number_that_is_too_large_is_refused_with_its_line() {
+    let world = World::new().file("[room]\ncapacity = 9223372036854775808\n");
+    let [line] = &world.refusal()[..] else {
+        panic!("one line is enough");
+    };
+    assert!(line.starts_with("chittychat.toml, line 2: "), "{line}");
+}
+
+#[test]
 fn a_file_that_is_no_text_is_refused() {
     let world = World::new();
     fs::write(world.path(FILE_NAME), b"\xff\xfe").expect("a file for a test");
@@ -178,11 +188,32 @@ fn without_a_near_key_the_known_ones_are_listed_once() {
 }
 
 #[test]
+fn a_slip_is_recognised_and_nonsense_is_not() {
+    for (written, meant) in [
+        ("room.capacty", Some("room.capacity")),
+        ("room.max-lag", Some("room.max_lag")),
+        ("ROOM_MAX_LAG", Some("room.max_lag")),
+        ("\"room.capacity\"", Some("room.capacity")),
+        ("capacity", Some("room.capacity")),
+        ("server.deadline", Some("shutdown.deadline")),
+        ("listen", None),
+        ("trace.ratio", None),
+        ("", None),
+    ] {
+        assert_eq!(nearest(written).map(|s| s.key), meant, "{written}");
+    }
+}
+
+#[test]
 fn a_quoted_key_with_a_dot_is_not_a_path() {
     let lines = World::new().file("\"room.capacity\" = 100").refusal();
     let expected =
         "unknown setting `\"room.capacity\"` in chittychat.toml; did you mean `room.capacity`?";
     assert_eq!(lines, [expected]);
+    for odd in ["\"room[99999999999]\" = 1", "\"\".room.capacity = 100"] {
+        let lines = World::new().file(odd).refusal();
+        assert!(lines[0].starts_with("unknown setting `\""), "{odd}: {lines:?}");
+    }
 }
 
 #[test]
@@ -219,6 +250,17 @@ fn variables_of_ours_are_known_or_refused() {
             format!("unknown variable `CHITTYCHAT__grpc__listen` in the environment; {hint}"),
         ]
     );
+}
+
+#[test]
+fn no_two_variables_set_one_key() {
+    for twin in ["CHITTYCHAT__ROOM.CAPACITY", "CHITTYCHAT__Room__Capacity"] {
+        let world =
+            World::new().variable("CHITTYCHAT__ROOM__CAPACITY", "100").variable(twin, "200");
+        let lines = world.refusal();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with(&format!("unknown variable `{twin}`")), "{lines:?}");
+    }
 }
 
 #[test]
@@ -350,6 +392,7 @@ fn the_print_is_a_file_with_the_same_settings() {
         World::new()
             .file("[room]\ncapacity = 100\nmax_lag = 100\n[keepalive]\ntimeout = \"1s 1ns\"")
             .variable("CHITTYCHAT__GRPC__LISTEN", "[::1]:0")
+            .variable("CHITTYCHAT__LIMITS__PARTICIPANTS", "0100")
             .flag("clock.max_jump", "4611686018427387904", "--max-jump")
             .flag("log.format", "json", "--log-format\nx = 1"),
     ];

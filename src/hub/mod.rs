@@ -14,6 +14,8 @@ mod reader;
 mod scribe;
 mod seated;
 mod sweeper;
+#[cfg(test)]
+mod tests;
 mod visit;
 mod waiters;
 

@@ -1,0 +1,126 @@
+//! The settings as Rust types: what the rest of the program is handed.
+//!
+//! No ranges and no defaults are here; they are in `table`, and a test proves that the two agree.
+
+use serde::{Deserialize, Serialize};
+use std::{net::SocketAddr, time::Duration};
+
+/// Everything that an operator may set, judged. The ranges are in
+/// [`settings_table`](super::settings_table).
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The port of the chat.
+    pub grpc: Grpc,
+    /// The port of metrics, probes and the console.
+    pub http: Http,
+    /// How much the room keeps, and for whom.
+    pub room: Room,
+    /// What the server's Lamport clock puts up with.
+    pub clock: Clock,
+    /// How a dead connection is noticed.
+    pub keepalive: Keepalive,
+    /// How long the end may take.
+    pub shutdown: Shutdown,
+    /// What one participant, and all together, may ask for.
+    pub limits: Limits,
+    /// The form of the server's own log lines.
+    pub log: Log,
+}
+
+/// The port of the chat.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Grpc {
+    /// Address and port to listen on; port 0 takes any free one.
+    pub listen: SocketAddr,
+}
+
+/// The port of metrics, probes and the console.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Address and port to listen on; port 0 takes any free one.
+    pub listen: SocketAddr,
+}
+
+/// How much the room keeps, and for whom.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Room {
+    /// How many entries the log keeps.
+    pub capacity: u64,
+    /// How many entries a participant may lie behind, if that was set; never more than
+    /// [`capacity`](Self::capacity). [`Room::max_lag_entries`] is what holds.
+    pub max_lag: Option<u64>,
+    /// How many bytes of entries a participant may lie behind.
+    pub max_lag_bytes: u64,
+}
+
+impl Room {
+    /// How many entries a participant may lie behind: what was set, or else the capacity of the log.
+    #[must_use]
+    pub fn max_lag_entries(&self) -> u64 {
+        self.max_lag.unwrap_or(self.capacity)
+    }
+}
+
+/// What the server's Lamport clock puts up with.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// How far ahead of the server's clock a message may lie, in ticks.
+    pub max_jump: u64,
+}
+
+/// How a dead connection is noticed.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Keepalive {
+    /// How long a connection may be silent before the server asks whether it lives.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+    /// How long the answer may take before the connection counts as lost.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
+/// How long the end may take.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Shutdown {
+    /// How long open streams get to end before they are cut.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+}
+
+/// What one participant, and all together, may ask for.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// How many participants may be present at once.
+    pub participants: usize,
+    /// How many messages one participant may send in a second; 0 is no limit.
+    pub messages_per_second: u32,
+    /// The size of the largest message that is read, in bytes.
+    pub frame_bytes: usize,
+}
+
+/// The form of the server's own log lines. Which of them are written is no setting but the filter
+/// in the variable [`FILTER_VARIABLE`](super::FILTER_VARIABLE).
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line, for machines.
+    Json,
+}
