@@ -117,9 +117,9 @@ fn colour(colour: AnsiColor) -> Style {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Process;
     use super::*;
     use crate::chat::{LamportTime, Participant, Text};
+    use crate::client::Process;
     use crate::wire::participant::{DeliveredKind, Outgoing};
 
     fn heard(kind: DeliveredKind, name: &str, text: &str) -> Update {
