@@ -22,6 +22,7 @@
 
 pub mod causality;
 pub mod chat;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod grpc;

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod healthcheck;
+pub mod join;
 pub mod serve;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the server
     Serve(serve::Args),
+    /// Join a room: interactively on a terminal, line by line on a pipe
+    Join(join::Args),
     /// Ask a server whether it is serving: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::Args),
     /// Print a completion script for a shell
@@ -39,6 +42,7 @@ impl Cli {
     pub async fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::Serve(args) => serve::run(args).await,
+            Command::Join(args) => join::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
             Command::Completions(args) => completions::run(&args),
         }

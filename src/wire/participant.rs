@@ -5,6 +5,9 @@
 
 use super::{encoded::to_reference, pb};
 use crate::chat::{LamportTime, Participant, Text};
+use tokio::sync::mpsc;
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tonic::{Status, transport::Channel};
 
 /// What a participant may send.
 #[derive(Clone, Debug)]
@@ -15,6 +18,65 @@ pub enum Outgoing {
     Publish(Text),
     /// I am leaving.
     Disconnect,
+}
+
+/// A message of a participant with the times that it carries.
+#[derive(Clone, Debug)]
+pub struct Stamped {
+    /// What is sent.
+    pub what: Outgoing,
+    /// The participant's own time of this send.
+    pub time: LamportTime,
+    /// The time of the last delivery that it had witnessed before.
+    pub seen: LamportTime,
+}
+
+/// Opens a participant's stream: what is put into `outgoing` is sent, until its sender is dropped.
+///
+/// The Connect must be in `outgoing` before this is awaited: the original's server sends no headers
+/// before it has read a first message.
+///
+/// # Errors
+/// With the status, if the call fails before the first delivery.
+pub async fn open(
+    channel: Channel,
+    who: Participant,
+    outgoing: mpsc::Receiver<Stamped>,
+) -> Result<Deliveries, Status> {
+    let messages = ReceiverStream::new(outgoing)
+        .map(move |stamped| to_pb(&stamped.what, &who, stamped.time, stamped.seen));
+    let mut client = pb::chitty_chat_service_client::ChittyChatServiceClient::new(channel);
+    let response = client.send_message(messages).await?;
+    Ok(Deliveries(response.into_inner()))
+}
+
+/// What a server delivers to one participant, in its order.
+#[derive(Debug)]
+pub struct Deliveries(tonic::Streaming<pb::Message>);
+
+impl Deliveries {
+    /// The next delivery. May be cancelled without losing one.
+    ///
+    /// # Errors
+    /// With what ended the stream. Nothing follows then.
+    pub async fn next(&mut self) -> Result<Delivered, Ending> {
+        match self.0.message().await {
+            Ok(Some(message)) => from_pb(message).map_err(Ending::Senseless),
+            Ok(None) => Err(Ending::Closed),
+            Err(status) => Err(Ending::Status(status)),
+        }
+    }
+}
+
+/// What ends a stream of deliveries.
+#[derive(Debug)]
+pub enum Ending {
+    /// The server ended it without a complaint.
+    Closed,
+    /// The server, or the transport, ended it with a status.
+    Status(Status),
+    /// The server sent what cannot be followed; a sentence says what.
+    Senseless(String),
 }
 
 /// Puts a message of a participant on the wire. `seen` is the time of the last delivery that it

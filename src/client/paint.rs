@@ -1,0 +1,169 @@
+//! How a terminal shows what happens: the Lamport time in front, names in a colour of their own, and
+//! what nobody said set apart from what somebody did.
+//!
+//! Whatever strangers wrote is escaped here, before any colour is put around it.
+
+use super::{Update, retry::Pause};
+use crate::causality::{Event, Kind, Subject};
+use crate::chat::escape::Escaped;
+use crate::wire::participant::Delivered;
+use anstyle::{AnsiColor, Style};
+use std::fmt;
+
+/// Colours that are read on dark and on light ground.
+const NAMES: [AnsiColor; 6] = [
+    AnsiColor::Cyan,
+    AnsiColor::Magenta,
+    AnsiColor::Blue,
+    AnsiColor::BrightGreen,
+    AnsiColor::BrightRed,
+    AnsiColor::BrightMagenta,
+];
+
+/// Turns updates into lines for a person.
+#[derive(Clone, Debug)]
+pub struct Painter {
+    own_name: String,
+    has_colour: bool,
+}
+
+impl Painter {
+    /// A painter for the participant of this name.
+    #[must_use]
+    pub fn new(own_name: &str, has_colour: bool) -> Self {
+        Self { own_name: own_name.to_owned(), has_colour }
+    }
+
+    /// The line of an update, if it has one.
+    #[must_use]
+    pub fn line(&self, update: &Update) -> Option<String> {
+        let aside =
+            |style, text: &dyn fmt::Display| Some(format!("{:6} {}", "", self.paint(style, text)));
+        match update {
+            Update::Reached => None,
+            Update::Happened(event, delivered) => self.event(event, delivered.as_ref()),
+            Update::Joined { is_back: true } => {
+                aside(colour(AnsiColor::Green), &"back in the room")
+            }
+            Update::Joined { is_back: false } => None,
+            Update::Away { why, retry_in } => aside(
+                colour(AnsiColor::Yellow),
+                &format_args!("away: {why}; trying again in {}", Pause(*retry_in)),
+            ),
+            Update::Unsaid(text) => aside(
+                colour(AnsiColor::Yellow),
+                &format_args!(
+                    "not sent, too many messages wait for the server: {}",
+                    Escaped(text.as_str())
+                ),
+            ),
+        }
+    }
+
+    fn event(&self, event: &Event, delivered: Option<&Delivered>) -> Option<String> {
+        let name = delivered.map_or(&*self.own_name, |delivered| &*delivered.name);
+        let said = match (event.kind, delivered) {
+            (Kind::Received(_), Some(delivered)) => &*delivered.text,
+            _ => event.detail.as_deref().unwrap_or_default(),
+        };
+        let said = Escaped(said);
+        let what = match event.kind {
+            Kind::Opened => self.paint(dim(), &"connected to the server"),
+            Kind::Sent(Subject::Connect) => self.paint(dim(), &"asked to join"),
+            Kind::Sent(Subject::Publish) | Kind::Received(Subject::Publish) => {
+                format!("{} {said}", self.name(name))
+            }
+            Kind::Sent(Subject::Disconnect) => self.paint(dim(), &"asked to leave"),
+            Kind::Received(Subject::Join) => {
+                self.paint(colour(AnsiColor::Green), &format_args!("+ {said}"))
+            }
+            Kind::Received(Subject::Leave) => {
+                self.paint(colour(AnsiColor::Red), &format_args!("- {said}"))
+            }
+            Kind::Received(Subject::Ack) => self.paint(dim(), &"left"),
+            Kind::Received(_) => self.paint(colour(AnsiColor::Yellow), &format_args!("! {said}")),
+            Kind::Sent(_) | Kind::Lost => return None,
+        };
+        let time = event.time.to_string();
+        Some(format!("{} {what}", self.paint(dim(), &format_args!("{time:>6}"))))
+    }
+
+    /// A name in its colour, which depends on nothing but the name.
+    fn name(&self, name: &str) -> String {
+        // FNV-1a: the same name has the same colour in every process.
+        let hash = name
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let place = hash as usize % NAMES.len();
+        self.paint(colour(NAMES[place]).bold(), &Escaped(name))
+    }
+
+    /// A text in a style, or as it is where there are no colours.
+    #[must_use]
+    pub fn paint(&self, style: Style, text: &dyn fmt::Display) -> String {
+        if self.has_colour { format!("{style}{text}{style:#}") } else { text.to_string() }
+    }
+}
+
+/// What stands back.
+#[must_use]
+pub fn dim() -> Style {
+    Style::new().dimmed()
+}
+
+fn colour(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(colour.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{LamportTime, Participant, Text};
+    use crate::client::Process;
+    use crate::wire::participant::{DeliveredKind, Outgoing};
+
+    fn heard(kind: DeliveredKind, name: &str, text: &str) -> Update {
+        let delivered = Delivered {
+            kind,
+            time: LamportTime::ZERO.after(10),
+            accepted: None,
+            name: name.into(),
+            who: None,
+            text: text.into(),
+            present: 0,
+        };
+        let event = anton().receive(&delivered).expect("an ordinary time");
+        Update::Happened(event, Some(delivered))
+    }
+
+    fn anton() -> Process {
+        Process::new(&Participant::new("Anton", "", 20).expect("a legal reference"))
+    }
+
+    #[test]
+    fn without_colours_a_line_is_plain_and_escaped() {
+        let painter = Painter::new("Anton", false);
+        let line = painter.line(&heard(DeliveredKind::Publish, "Bj\x1b[31m", "a\nb"));
+        assert_eq!(line.as_deref(), Some(r"    11 Bj\u{1b}[31m a\nb"));
+        let line = painter.line(&heard(DeliveredKind::Join, "Oliver", "Oliver has joined"));
+        assert_eq!(line.as_deref(), Some("    11 + Oliver has joined"));
+        let line = painter.line(&heard(DeliveredKind::Notice, "server", "too fast"));
+        assert_eq!(line.as_deref(), Some("    11 ! too fast"));
+    }
+
+    #[test]
+    fn own_words_are_shown_with_the_time_of_their_send() {
+        let text = Text::new("Hello").expect("a legal text");
+        let sent = Update::Happened(anton().send(Outgoing::Publish(text)).1, None);
+        let line = Painter::new("Anton", false).line(&sent);
+        assert_eq!(line.as_deref(), Some("     1 Anton Hello"));
+    }
+
+    #[test]
+    fn a_name_keeps_its_colour() {
+        let painter = Painter::new("Anton", true);
+        assert_eq!(painter.name("Bjarke"), painter.name("Bjarke"));
+        assert_ne!(painter.name("Anton"), painter.name("Bjarke"));
+        assert!(painter.name("Bjarke").starts_with("\u{1b}["));
+    }
+}

@@ -1,0 +1,14 @@
+//! A participant against the real server, over loopback.
+//!
+//! - `room`: a server in this process, and a session whose updates a test waits for;
+//! - `sessions`: joining, coming back and leaving, one update at a time;
+//! - `plain`: the program on a pipe, its lines, its exit codes and its manners towards signals;
+//! - `terminal`: the program on a pseudo-terminal, as a person sees it.
+
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod plain;
+mod room;
+mod sessions;
+#[cfg(unix)]
+mod terminal;
