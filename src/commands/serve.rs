@@ -87,6 +87,11 @@ impl Server {
             address.ip(),
             address.port()
         );
+        tracing::info!(
+            "Serving probes at address: {} and at port: {}",
+            http_address.ip(),
+            http_address.port()
+        );
         health.set(true).await;
         ready.send_replace(true);
         Ok(Self { hub, address, http_address, ready, health, drain, serving, scribe, companions })

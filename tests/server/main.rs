@@ -1,0 +1,22 @@
+//! The server from outside: the binary itself, over real sockets, and whatever may be done to it.
+//!
+//! - `support`: processes, peers, and a room with two participants whom nothing may harm;
+//! - `losses`: the ways in which a participant goes without a word;
+//! - `violations`: messages that end their sender's stream, each with its status;
+//! - `garbage`: bytes that are no message, and no HTTP/2 either;
+//! - `manners`: what a person may do wrong, and stays;
+//! - `bounds`: a reader that never reads;
+//! - `lifecycle`: health, reflection, probes, and every way to stop;
+//! - `crowd`: a thousand participants.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod bounds;
+mod garbage;
+mod lifecycle;
+
+mod losses;
+mod manners;
+mod support;
+mod violations;

@@ -1,0 +1,138 @@
+//! A process of our binary, ended when the value is dropped, with every line it writes kept.
+
+use super::within;
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read, Write as _},
+    process::{Child, Command, Stdio},
+    thread,
+};
+use tokio::sync::watch;
+
+/// A running `chittychat`. See the module's text.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Its standard output.
+    pub out: Lines,
+    /// Its standard error.
+    pub err: Lines,
+}
+
+impl Process {
+    /// Starts `chittychat` with these arguments, and of its own variables with only these.
+    pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chittychat"));
+        let ours = env::vars_os().map(|(name, _)| name);
+        for name in ours.filter(|name| name.to_string_lossy().starts_with("CHITTYCHAT")) {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .args(arguments)
+            .envs(variables.iter().copied())
+            // Not where a settings file may lie.
+            .current_dir(env!("CARGO_TARGET_TMPDIR"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let out = Lines::of(child.stdout.take().expect("it is piped"));
+        let err = Lines::of(child.stderr.take().expect("it is piped"));
+        Self { child, out, err }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id is positive"));
+        signal::kill(pid, signal).expect("a child that has not been waited for can be signalled");
+    }
+
+    /// Writes a line to its standard input.
+    pub fn tell(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("it is piped");
+        writeln!(stdin, "{line}").expect("it reads its standard input");
+    }
+
+    /// Waits until it exits, and returns its code.
+    pub async fn exit_code(&mut self) -> i32 {
+        within("the process exits", async {
+            self.out.ended().await;
+            self.err.ended().await;
+        })
+        .await;
+        let status = self.child.wait().expect("a child can be waited for");
+        status.code().unwrap_or_else(|| panic!("it did not exit by itself: {status}"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have exited by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines that a process has written so far.
+#[derive(Clone, Debug)]
+pub struct Lines(watch::Receiver<Vec<String>>);
+
+impl Lines {
+    /// Reads in a thread of its own, so that the process is never held up.
+    fn of(source: impl Read + Send + 'static) -> Self {
+        let (lines, receiver) = watch::channel(Vec::new());
+        thread::spawn(move || {
+            let mut source = BufReader::new(source);
+            let mut line = Vec::new();
+            while source.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+                // Only the line's end is taken off: what else is raw must be seen.
+                let text = line.strip_suffix(b"\n").unwrap_or(&line);
+                let text = String::from_utf8_lossy(text).into_owned();
+                lines.send_modify(|lines| lines.push(text));
+                line.clear();
+            }
+        });
+        Self(receiver)
+    }
+
+    /// Everything so far.
+    pub fn so_far(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+
+    /// How many lines so far hold all these parts.
+    pub fn count(&self, parts: &[&str]) -> usize {
+        self.0.borrow().iter().filter(|line| holds(line, parts)).count()
+    }
+
+    /// Waits for a line that holds all these parts.
+    pub async fn wait_for(&self, parts: &[&str]) -> String {
+        let mut lines = self.0.clone();
+        let find = |lines: &Vec<String>| lines.iter().any(|line| holds(line, parts));
+        let found = within(&format!("a line with {parts:?}"), lines.wait_for(find)).await;
+        match found {
+            Ok(lines) => lines.iter().find(|line| holds(line, parts)).cloned().unwrap_or_default(),
+            Err(_) => panic!("no line with {parts:?}: {:#?}", self.so_far()),
+        }
+    }
+
+    /// Waits until there can be no more.
+    async fn ended(&self) {
+        // The error is what is waited for: the reading thread is done.
+        let _ = self.0.clone().wait_for(|_| false).await;
+    }
+}
+
+fn holds(line: &str, parts: &[&str]) -> bool {
+    parts.iter().all(|part| line.contains(part))
+}
