@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, and what they have in common.
 
 pub mod completions;
+pub mod demo;
 pub mod healthcheck;
 pub mod join;
 pub mod serve;
@@ -24,6 +25,8 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watch a server and three participants converse, then join in
+    Demo(demo::Args),
     /// Run the server
     Serve(serve::Args),
     /// Join a room: interactively on a terminal, line by line on a pipe
@@ -41,6 +44,7 @@ impl Cli {
     /// With the sentence to print, and the exit code.
     pub async fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Join(args) => join::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
