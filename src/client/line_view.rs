@@ -35,7 +35,7 @@ pub const MAX_UPDATES: usize = 256;
 /// Where the words come from.
 #[derive(Debug)]
 pub enum Source {
-    /// Standard input, one message a line. `true` if somebody sits at it and wants a prompt.
+    /// Standard input, one message a line.
     Stdin {
         /// True if somebody sits there, who is told once what to do.
         with_prompt: bool,

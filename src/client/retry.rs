@@ -229,6 +229,31 @@ mod tests {
         assert!(!is_again(&judged(Code::InvalidArgument, true)));
     }
 
+    fn broken(cause: &str) -> Judgement {
+        let server = ServerAddress::parse("localhost:8080").expect("a legal address");
+        let status = Status::from_error(Box::new(Outer(std::io::Error::other(cause.to_owned()))));
+        judge(&status, &server, false)
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("transport error")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_server_that_dislikes_pings_is_pinged_no_more() {
+        let calm = "connection error received: detected excessive load generating behavior";
+        assert!(matches!(broken(calm), Judgement::Again { without_pings: true, .. }));
+        let reset = broken("connection reset");
+        let why = "connection reset".to_owned();
+        assert_eq!(reset, Judgement::Again { why, without_pings: false });
+    }
+
+    #[test]
+    fn what_does_not_speak_http2_is_no_chat_server() {
+        let foreign = broken("connection error detected: frame with invalid size");
+        assert!(matches!(foreign, Judgement::Final(SessionError::NotAChat { .. })), "{foreign:?}");
+    }
+
     #[test]
     fn pauses_grow_with_jitter_and_are_bounded() {
         let mut pauses = Pauses::default();

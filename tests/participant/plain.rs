@@ -6,6 +6,7 @@ use std::{
     io::Write as _,
     net::SocketAddr,
     process::{Output, Stdio},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -192,4 +193,32 @@ async fn a_signal_leaves_politely() {
         witness.received(Subject::Leave).await;
         assert_eq!((error(&output).as_str(), output.status.code()), ("", Some(0)));
     }
+}
+
+/// The server takes the connection and says nothing, so a polite leave has something to wait for.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    use nix::{
+        sys::signal::{Signal, kill},
+        unistd::Pid,
+    };
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut child = join(mute.local_addr().unwrap(), ANTON).spawn().unwrap();
+    let _input = child.stdin.take();
+    let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(line) = timeout(PATIENCE, printed.next_line()).await.unwrap().unwrap() {
+        if line.contains("Sent connect message") {
+            break;
+        }
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap());
+    // Signals that come close together are one signal, so they are sent until they have been two.
+    let status = loop {
+        kill(pid, Signal::SIGINT).unwrap();
+        if let Ok(status) = timeout(Duration::from_millis(50), child.wait()).await {
+            break status.unwrap();
+        }
+    };
+    assert_eq!(status.code(), Some(130));
 }

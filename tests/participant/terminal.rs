@@ -107,7 +107,8 @@ impl Terminal {
 /// True of a terminal that reads whole lines and shows what is typed.
 fn is_cooked(master: &dyn MasterPty) -> bool {
     let fresh = native_pty_system().openpty(SIZE).unwrap();
-    master.get_termios() == fresh.master.get_termios()
+    let settings = master.get_termios().expect("a terminal has settings");
+    Some(settings) == fresh.master.get_termios()
 }
 
 #[tokio::test]
