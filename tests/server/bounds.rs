@@ -18,7 +18,6 @@ fn text(number: usize) -> String {
 }
 
 #[tokio::test]
-#[cfg(target_os = "linux")]
 async fn sixty_thousand_messages_unread_by_one_reach_the_other_and_stay_within_bounds() {
     let mut world = World::start().await;
     let (connection, mut laggard) = world.join_raw("Laggard").await;

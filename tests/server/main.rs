@@ -1,4 +1,5 @@
 //! The server from outside: the binary itself, over real sockets, and whatever may be done to it.
+//! What is measured is read from `/proc`, so `bounds` and `crowd` are for Linux.
 //!
 //! - `support`: processes, peers, and a room with two participants whom nothing may harm;
 //! - `losses`: the ways in which a participant goes without a word;
@@ -12,10 +13,12 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[cfg(target_os = "linux")]
 mod bounds;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod garbage;
 mod lifecycle;
-
 mod losses;
 mod manners;
 mod support;

@@ -2,13 +2,14 @@
 
 use super::{Process, within};
 use nix::sys::signal::Signal;
-use std::{fs, net::SocketAddr};
+use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
 /// Clock ticks a second in `/proc/PID/stat`: 100 on every Linux there is.
+#[cfg(target_os = "linux")]
 const TICKS: f64 = 100.0;
 
 /// A running `chittychat serve` on free ports.
@@ -54,7 +55,11 @@ impl Server {
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         (status.unwrap_or_else(|| panic!("not HTTP: {answer}")), body.to_owned())
     }
+}
 
+/// What it uses, as Linux says.
+#[cfg(target_os = "linux")]
+impl Server {
     /// How much memory it holds now.
     pub fn resident_bytes(&self) -> u64 {
         self.memory("VmRSS:")
@@ -83,7 +88,8 @@ impl Server {
     }
 
     fn proc(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.process.pid())).expect("it is running")
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.pid()))
+            .expect("it is running")
     }
 }
 
