@@ -8,7 +8,10 @@
 //! - `manners`: what a person may do wrong, and stays;
 //! - `bounds`: a reader that never reads;
 //! - `lifecycle`: health, reflection, probes, and every way to stop;
-//! - `crowd`: a thousand participants.
+//! - `crowd`: a thousand participants;
+//! - `transcripts`: the report's two conversations, through real processes;
+//! - `legacy`: peers generated from the original's own schema, in both directions;
+//! - `demo`: what whoever tries the program first sees.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, unreachable_pub)]
@@ -17,9 +20,12 @@
 mod bounds;
 #[cfg(target_os = "linux")]
 mod crowd;
+mod demo;
 mod garbage;
+mod legacy;
 mod lifecycle;
 mod losses;
 mod manners;
 mod support;
+mod transcripts;
 mod violations;
