@@ -33,7 +33,7 @@ def spans(line):
             elif code == "1":
                 style["font-weight"] = "bold"
             elif code == "2":
-                style["opacity"] = "0.55"
+                style["fill-opacity"] = "0.6"
             elif code in COLOURS:
                 style["fill"] = COLOURS[code]
 
