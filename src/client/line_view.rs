@@ -259,7 +259,7 @@ mod tests {
             name: "Bja\x1brke".into(),
             who: None,
             text: text.into(),
-            present: 0,
+            present: Box::default(),
         };
         let event = process.receive(&delivered).expect("an ordinary time");
         Update::Happened(event, Some(delivered))

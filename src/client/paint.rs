@@ -20,6 +20,9 @@ const NAMES: [AnsiColor; 6] = [
     AnsiColor::BrightMagenta,
 ];
 
+/// The most names that are listed of those who are here.
+const MOST_NAMES: usize = 8;
+
 /// Turns updates into lines for a person.
 #[derive(Clone, Debug)]
 pub struct Painter {
@@ -45,7 +48,10 @@ impl Painter {
             Update::Joined { is_back: true } => {
                 aside(colour(AnsiColor::Green), &"back in the room")
             }
-            Update::Joined { is_back: false } => None,
+            Update::Joined { is_back: false } => aside(
+                dim(),
+                &"type and press Enter; exit leaves. The numbers are your Lamport times",
+            ),
             Update::Away { why, retry_in } => aside(
                 colour(AnsiColor::Yellow),
                 &format_args!("away: {why}; trying again in {}", Pause(*retry_in)),
@@ -75,7 +81,9 @@ impl Painter {
             }
             Kind::Sent(Subject::Disconnect) => self.paint(dim(), &"asked to leave"),
             Kind::Received(Subject::Join) => {
-                self.paint(colour(AnsiColor::Green), &format_args!("+ {said}"))
+                let present = delivered.map_or(&[][..], |delivered| &delivered.present);
+                let here = self.here(present);
+                self.paint(colour(AnsiColor::Green), &format_args!("+ {said}{here}"))
             }
             Kind::Received(Subject::Leave) => {
                 self.paint(colour(AnsiColor::Red), &format_args!("- {said}"))
@@ -86,6 +94,22 @@ impl Painter {
         };
         let time = event.time.to_string();
         Some(format!("{} {what}", self.paint(dim(), &format_args!("{time:>6}"))))
+    }
+
+    /// Who is here besides oneself, for one's own join.
+    fn here(&self, present: &[String]) -> String {
+        // The newcomer is the last of the list.
+        let Some((_, others)) = present.split_last().filter(|(_, others)| !others.is_empty())
+        else {
+            return String::new();
+        };
+        let shown: Vec<_> =
+            others.iter().take(MOST_NAMES).map(|name| Escaped(name).to_string()).collect();
+        let more = match others.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("; here are {}{more}", shown.join(", "))
     }
 
     /// A name in its colour, which depends on nothing but the name.
@@ -130,7 +154,7 @@ mod tests {
             name: name.into(),
             who: None,
             text: text.into(),
-            present: 0,
+            present: Box::default(),
         };
         let event = anton().receive(&delivered).expect("an ordinary time");
         Update::Happened(event, Some(delivered))
@@ -149,6 +173,26 @@ mod tests {
         assert_eq!(line.as_deref(), Some("    11 + Oliver has joined"));
         let line = painter.line(&heard(DeliveredKind::Notice, "server", "too fast"));
         assert_eq!(line.as_deref(), Some("    11 ! too fast"));
+    }
+
+    #[test]
+    fn a_newcomer_is_told_who_is_here() {
+        let painter = Painter::new("Anton", false);
+        let told = |names: &[&str]| {
+            let Update::Happened(event, Some(mut delivered)) =
+                heard(DeliveredKind::Join, "Anton", "Anton has joined")
+            else {
+                panic!("as it was made")
+            };
+            delivered.present = names.iter().map(|name| (*name).to_owned()).collect();
+            painter.line(&Update::Happened(event, Some(delivered))).expect("a join has a line")
+        };
+        assert!(told(&[]).ends_with("+ Anton has joined"));
+        assert!(told(&["Anton"]).ends_with("+ Anton has joined"));
+        assert!(told(&["B\u{1b}", "C", "Anton"]).ends_with(r"joined; here are B\u{1b}, C"));
+        let crowd: Vec<_> = (0..11).map(|n| format!("P{n}")).collect();
+        let crowd: Vec<_> = crowd.iter().map(String::as_str).collect();
+        assert!(told(&crowd).ends_with("P6, P7 and 2 more"));
     }
 
     #[test]

@@ -124,7 +124,7 @@ mod tests {
             name: "Bjarke".into(),
             who: None,
             text: "Hi".into(),
-            present: 0,
+            present: Box::default(),
         }
     }
 

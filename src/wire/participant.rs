@@ -118,8 +118,8 @@ pub struct Delivered {
     pub who: Option<Participant>,
     /// What is said. Not escaped.
     pub text: String,
-    /// On one's own join: how many are present, if the server says.
-    pub present: usize,
+    /// On one's own join: the names of those present, if the server says. Not escaped.
+    pub present: Box<[String]>,
 }
 
 /// What a delivery is about.
@@ -164,6 +164,6 @@ pub fn from_pb(message: pb::Message) -> Result<Delivered, String> {
         who: Participant::new(&client_name, &client_address, client_port).ok(),
         name: client_name,
         text: message.text,
-        present: message.participants.len(),
+        present: message.participants.into_iter().map(|who| who.client_name).collect(),
     })
 }
