@@ -1,6 +1,7 @@
 //! The server from outside: the binary itself, over real sockets, and whatever may be done to it.
 //! What is measured is read from `/proc`, so `bounds` and `crowd` are for Linux.
 //!
+//! - `commands`: the command line, and what a mistake in it is answered with;
 //! - `support`: processes, peers, and a room with two participants whom nothing may harm;
 //! - `losses`: the ways in which a participant goes without a word;
 //! - `violations`: messages that end their sender's stream, each with its status;
@@ -18,6 +19,7 @@
 
 #[cfg(target_os = "linux")]
 mod bounds;
+mod commands;
 #[cfg(target_os = "linux")]
 mod crowd;
 mod demo;
