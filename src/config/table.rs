@@ -67,7 +67,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         .means("ticks that a message may lie ahead of the server's Lamport clock"),
     setting("keepalive.interval", Span(KEEPALIVE), Text("10s"))
         .means("silence on a connection before the server asks whether it lives"),
-    setting("keepalive.timeout", Span(KEEPALIVE), Text("10s"))
+    setting("keepalive.timeout", Span(KEEPALIVE), Text("20s"))
         .means("wait for the answer before the connection counts as lost"),
     setting("shutdown.deadline", Span(SHUTDOWN), Text("10s"))
         .means("time that open streams get to end before they are cut"),

@@ -64,7 +64,7 @@ fn without_sources_the_defaults_hold() {
     let Settings { clock, keepalive, shutdown, limits, log, .. } = Settings::default();
     assert_eq!(clock.max_jump, 1 << 32);
     assert_eq!(keepalive.interval, Duration::from_secs(10));
-    assert_eq!(keepalive.timeout, Duration::from_secs(10));
+    assert_eq!(keepalive.timeout, Duration::from_secs(20));
     assert_eq!(shutdown.deadline, Duration::from_secs(10));
     assert_eq!(limits.participants, 16_384);
     assert_eq!(limits.messages_per_second, 0);
@@ -369,7 +369,7 @@ max_jump = 4294967296      # default
 
 [keepalive]
 interval = "1m 30s"        # chittychat.toml
-timeout = "10s"            # default
+timeout = "20s"            # default
 
 [shutdown]
 deadline = "10s"           # default
@@ -455,7 +455,7 @@ fn the_documentation_has_a_row_for_each_setting() {
     for expected in [
         "| `grpc.listen` | `127.0.0.1:8080` | IP address and port | where the chat listens; port 0 takes any free port |",
         "| `room.max_lag` | as `room.capacity` | 1 to `room.capacity` | entries that a participant may lie behind before it is evicted |",
-        "| `keepalive.timeout` | `10s` | 100ms to 1h | wait for the answer before the connection counts as lost |",
+        "| `keepalive.timeout` | `20s` | 100ms to 1h | wait for the answer before the connection counts as lost |",
         "| `log.format` | `text` | `text` or `json` | form of the server's log lines |",
     ] {
         assert!(rows.contains(&expected), "{table}");

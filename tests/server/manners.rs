@@ -20,7 +20,7 @@ async fn is_turned_down(text: &str, words: &str) {
     world.hear_leave("Casper").await;
     let log = world.finish().await;
     let refused = format!("Refused message from client: Casper 127.0.0.1:40 ({words}");
-    assert!(log.iter().any(|line| line.contains(&refused.replace('\\', r"\\"))), "{log:#?}");
+    assert!(log.iter().any(|line| line.contains(&refused)), "{log:#?}");
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn what_turns_text_around_reaches_people_as_written_and_the_log_escaped() 
     casper.leave().await;
     world.hear_leave(name).await;
     let log = world.finish().await;
-    let shown = r"Client Cas\u{202e}per\t\\ 127.0.0.1:40 has connected";
+    let shown = r"Client Cas\u{202e}per\t\ 127.0.0.1:40 has connected";
     assert!(log.iter().any(|line| line.contains(shown)), "{log:#?}");
 }
 
