@@ -181,7 +181,8 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
-    telemetry::log::start_from_environment(format).map_err(Failure::Usage)?;
+    // Kept to the end: dropping it writes the lines that are still to be written.
+    let _log = telemetry::log::start_from_environment(format).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().map_err(Failure::signals)?;
     let mut server = Server::start(&settings).await?;
     let signal = tokio::select! {
