@@ -12,7 +12,7 @@ use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
 use crate::hub::{Bounds, Hub, keep_log, sweep};
 use crate::shutdown::Signals;
-use crate::telemetry;
+use crate::telemetry::{self, metrics::upkeep};
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
@@ -44,7 +44,7 @@ pub struct Server {
     drain: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     scribe: JoinHandle<()>,
-    companions: [AbortHandle; 2],
+    companions: [AbortHandle; 3],
 }
 
 impl Server {
@@ -72,9 +72,10 @@ impl Server {
         });
         let scribe = tokio::spawn(keep_log(hub.clone()));
         let ready = watch::Sender::new(false);
-        let router = http::router(ready.subscribe());
+        let router = http::router(ready.subscribe(), hub.clone());
         let companions = [
             tokio::spawn(sweep(hub.clone())).abort_handle(),
+            tokio::spawn(upkeep(hub.metrics().clone())).abort_handle(),
             tokio::spawn(async move {
                 if let Err(error) = axum::serve(http_listener, router).await {
                     tracing::error!("the HTTP server failed: {error}");
