@@ -141,7 +141,7 @@ pub struct Args {
     /// Where participants connect (gRPC) [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where probes ask (HTTP) [default: 127.0.0.1:8081]
+    /// Where probes and Prometheus ask (HTTP) [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS:PORT")]
     http_listen: Option<String>,
     /// How log lines look: text or json [default: text]

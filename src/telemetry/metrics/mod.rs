@@ -303,6 +303,7 @@ fn histogram(recorder: &PrometheusRecorder, metric: &Metric) -> Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{Lag, clock::ClockJump, ident::IdentFault, message::TextFault};
 
     #[test]
     fn every_series_is_there_from_the_start_and_nothing_else() {
@@ -321,6 +322,42 @@ mod tests {
                 assert!(text.contains(&series), "{series} is missing:\n{text}");
             }
         }
+    }
+
+    #[test]
+    fn every_fault_and_every_departure_has_a_value_of_its_own() {
+        let faults = [
+            Fault::Text(TextFault::Empty),
+            Fault::TooFast { per_second: 1 },
+            Fault::NotConnected,
+            Fault::SecondConnect,
+            Fault::UnknownType(77),
+            Fault::MissingReference,
+            Fault::BadReference(IdentFault::NameEmpty),
+            Fault::Impersonation,
+            Fault::AlreadyPresent,
+            Fault::RoomFull { participants: 1 },
+            Fault::Closing,
+            Fault::Undecodable("".into()),
+            Fault::Oversized { max_bytes: 1 },
+            Fault::NegativeTime(-1),
+            Fault::ClockJump(ClockJump {
+                seen: LamportTime::ZERO,
+                own: LamportTime::ZERO,
+                max_jump: 1,
+            }),
+        ];
+        let (_, reasons) = table::MESSAGES_REJECTED.label.expect("a label");
+        assert_eq!(faults.each_ref().map(reason), reasons);
+        let departures = [
+            Departure::Disconnected,
+            Departure::Lost,
+            Departure::Violated(Fault::NotConnected),
+            Departure::Evicted(Lag::default()),
+            Departure::Closed,
+        ];
+        let (_, ends) = table::STREAMS_CLOSED.label.expect("a label");
+        assert_eq!(departures.each_ref().map(end), ends[..departures.len()]);
     }
 
     #[test]
