@@ -44,7 +44,7 @@ pub(super) fn drive(plan: &Plan) -> Result<Outcome, Fault> {
     let usage = |of: Option<u32>| of.and_then(Usage::of);
     let before = (usage(plan.pid), usage(Some(own)));
     let mut run = Run::start(plan, &mut crowd);
-    let fault = run.to_its_end(&mut progress).err();
+    let fault = run.drive(&mut progress).err();
     let (leaves, seconds) = (run.leaves, run.seconds());
     let after = (usage(plan.pid), usage(Some(own)));
 
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
         self.end as f64 / 1e9
     }
 
-    fn to_its_end(&mut self, progress: &mut Progress) -> Result<(), Fault> {
+    fn drive(&mut self, progress: &mut Progress) -> Result<(), Fault> {
         let outcome = self.load(progress);
         let now = self.crowd.tally.look();
         // What ended badly ended now; else with the last delivery. An open loop has its duration.
