@@ -74,7 +74,9 @@ impl Seated {
                 };
                 // The Ack is not part of any audience.
                 self.delivered += u64::from(delivery.part != Part::Ack);
-                return Poll::Ready(Ok(Frame::new(entry, delivery, roster)));
+                let traceparent = self.reader.hub().deliver(&entry, &delivery, Some(&self.who));
+                let frame = Frame::new(entry, delivery, roster).traced(traceparent);
+                return Poll::Ready(Ok(frame));
             }
         }
     }

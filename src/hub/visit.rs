@@ -5,6 +5,7 @@
 //! are not woken by every message of a conversation that is none of their business.
 
 use super::{Hub, waiters::SlotId};
+use crate::telemetry::lifecycle;
 use std::task::{Context, Poll};
 
 /// See the module's text.
@@ -18,6 +19,7 @@ impl Visit {
     pub(super) fn new(hub: Hub) -> Self {
         let slot = hub.shared.strangers.enrol();
         hub.shared.visits.send_modify(|visits| *visits += 1);
+        lifecycle::stream_opened(&hub.shared.spans, *hub.shared.visits.borrow());
         Self { hub, slot }
     }
 
@@ -32,6 +34,8 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.hub.shared.strangers.leave(self.slot);
-        self.hub.shared.visits.send_modify(|visits| *visits -= 1);
+        let left = &self.hub.shared.visits;
+        left.send_modify(|visits| *visits -= 1);
+        lifecycle::stream_closed(&self.hub.shared.spans, *left.borrow());
     }
 }

@@ -4,7 +4,11 @@
 //! Warnings and errors carry their level behind the time; other facts follow the sentence as
 //! `name=value`. The JSON form is `tracing-subscriber`'s, one object a line. Both go to standard
 //! error, so that standard output stays for what a command was asked for.
+//!
+//! The layer that sends the spans of [`super::lifecycle`] to a collector stands beside the log, with a
+//! filter of its own: what is logged and what is traced are two questions.
 
+use super::{lifecycle, spans::Spans};
 use jiff::Zoned;
 use std::{
     env::VarError,
@@ -15,7 +19,8 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer as _,
+    filter::{FilterFn, LevelFilter},
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     layer::SubscriberExt as _,
     registry::LookupSpan,
@@ -39,18 +44,32 @@ pub fn stamp() -> impl fmt::Display {
 }
 
 /// Starts the log of this process. `filter` is a directive list such as
-/// `info,chittychat::delivery=debug`; without one it is `info`.
+/// `info,chittychat::delivery=debug`; without one it is `info`. What goes wrong with `spans` is told
+/// in lines of our own; those of the crates that carry them are left out unless the filter asks.
 ///
 /// # Errors
 /// If the filter does not parse, or a log has been started already.
-pub fn start(format: Format, filter: Option<&str>) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
+pub fn start(format: Format, filter: Option<&str>, spans: &Spans) -> Result<(), String> {
+    let filter = filter.unwrap_or("info");
+    let quiet = if filter.contains("opentelemetry") { "" } else { ",opentelemetry=off" };
+    let filter = EnvFilter::try_new(format!("{filter}{quiet}"))
         .map_err(|error| format!("CHITTYCHAT_LOG is not a log filter such as info: {error}"))?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let exported = spans.tracer().map(|tracer| {
+        let is_ours = FilterFn::new(|metadata| metadata.target() == lifecycle::TARGET);
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_filter(is_ours.with_max_level_hint(LevelFilter::INFO))
+    });
+    let registry = tracing_subscriber::registry().with(exported);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
-        Format::Text => registry.with(layer.event_format(Original)).try_init(),
-        Format::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        Format::Text => registry.with(layer.event_format(Original).with_filter(filter)).try_init(),
+        Format::Json => {
+            // Spans are for the collector: a line says what it has to say by itself.
+            let layer = layer.json().flatten_event(true);
+            let layer = layer.with_current_span(false).with_span_list(false);
+            registry.with(layer.with_filter(filter)).try_init()
+        }
     }
     .map_err(|error| format!("the log cannot be started: {error}"))
 }
@@ -59,10 +78,10 @@ pub fn start(format: Format, filter: Option<&str>) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`start`], and if the variable is not text.
-pub fn start_from_environment(format: Format) -> Result<(), String> {
+pub fn start_from_environment(format: Format, spans: &Spans) -> Result<(), String> {
     match std::env::var("CHITTYCHAT_LOG") {
-        Ok(filter) => start(format, Some(&filter)),
-        Err(VarError::NotPresent) => start(format, None),
+        Ok(filter) => start(format, Some(&filter), spans),
+        Err(VarError::NotPresent) => start(format, None, spans),
         Err(VarError::NotUnicode(_)) => Err("CHITTYCHAT_LOG is not text".into()),
     }
 }
@@ -109,6 +128,13 @@ impl Visit for Parts {
         if field.name() == "lamport_time" {
             self.lamport_time = Some(value);
         } else {
+            self.record_debug(field, &value);
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // The ids of a trace would be most of the line.
+        if !["trace_id", "span_id"].contains(&field.name()) {
             self.record_debug(field, &value);
         }
     }
