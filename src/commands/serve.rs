@@ -202,7 +202,10 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let mut server = starting.instrument(lifecycle::start(&spans)).await?;
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = server.failed() => return Err(Failure::Failed("the server failed".into())),
+        () = server.failed() => {
+            spans.shut_down(LINGER).await;
+            return Err(Failure::Failed("the server failed".into()));
+        }
     };
     let deadline = settings.shutdown.deadline;
     tracing::info!("Stopping on {signal}: participants have {deadline:?} to go");

@@ -18,8 +18,10 @@ pub struct Visit {
 impl Visit {
     pub(super) fn new(hub: Hub) -> Self {
         let slot = hub.shared.strangers.enrol();
-        hub.shared.visits.send_modify(|visits| *visits += 1);
-        lifecycle::stream_opened(&hub.shared.spans, *hub.shared.visits.borrow());
+        hub.shared.visits.send_modify(|visits| {
+            *visits += 1;
+            lifecycle::stream_opened(&hub.shared.spans, *visits);
+        });
         Self { hub, slot }
     }
 
@@ -34,8 +36,11 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.hub.shared.strangers.leave(self.slot);
-        let left = &self.hub.shared.visits;
-        left.send_modify(|visits| *visits -= 1);
-        lifecycle::stream_closed(&self.hub.shared.spans, *left.borrow());
+        self.hub.shared.visits.send_modify(|visits| {
+            *visits -= 1;
+            // In here, and so before anybody is woken: whoever waits for the last stream to be gone
+            // ends the tracing next.
+            lifecycle::stream_closed(&self.hub.shared.spans, *visits);
+        });
     }
 }

@@ -61,6 +61,7 @@ pub fn from_environment(service: Service, policy: Policy) -> Result<Spans, Strin
     let Some(endpoint) = endpoint(&get) else {
         return Ok(Spans::off());
     };
+    protocol(&get)?;
     let ratio = sampler(&get)?.unwrap_or(policy.ratio);
     to(&endpoint, service, Policy { ratio, ..policy })
 }
@@ -105,6 +106,17 @@ fn endpoint(get: &impl Fn(&str) -> Option<String>) -> Option<String> {
         return None;
     }
     get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").or_else(|| get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+}
+
+/// Refuses a protocol that is not spoken here. Sending gRPC to a port for another would be silent loss.
+fn protocol(get: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    let own = get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL");
+    match own.or_else(|| get("OTEL_EXPORTER_OTLP_PROTOCOL")) {
+        Some(protocol) if protocol != "grpc" => {
+            Err(format!("OTEL_EXPORTER_OTLP_PROTOCOL is {protocol:?}; only grpc is spoken here"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The ratio that `OTEL_TRACES_SAMPLER` asks for, if it is set. Every sampler counts as a
@@ -269,6 +281,15 @@ mod tests {
         assert_eq!(endpoint(&with(&[general, own])).as_deref(), Some("http://b:2"));
         assert_eq!(endpoint(&with(&[general, ("OTEL_SDK_DISABLED", "true")])), None);
         assert_eq!(endpoint(&with(&[general, ("OTEL_TRACES_EXPORTER", "none")])), None);
+    }
+
+    #[test]
+    fn only_grpc_is_spoken() {
+        let general = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        let own = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc");
+        assert_eq!(protocol(&with(&[])), Ok(()));
+        assert!(protocol(&with(&[general])).is_err());
+        assert_eq!(protocol(&with(&[general, own])), Ok(()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! nobody until it is over, and would gather everything that was said.
 
 use super::{names, spans::Spans};
-use tracing::{Span, field};
+use tracing::Span;
 
 /// The target of these spans: what the layer selects them by.
 pub(super) const TARGET: &str = "chittychat::lifecycle";
@@ -26,27 +26,30 @@ pub fn stop(spans: &Spans) -> Span {
 /// A stream has opened, and now there are this many.
 pub fn stream_opened(spans: &Spans, streams: usize) {
     if spans.admits_one() {
-        let span = tracing::info_span!(
+        let _span = tracing::info_span!(
             target: TARGET,
             "stream opened",
             { names::RPC_SYSTEM } = names::GRPC,
             { names::RPC_METHOD } = names::METHOD,
-            { names::STREAMS } = field::Empty,
+            { names::STREAMS } = number(streams),
         );
-        span.record(names::STREAMS, streams as u64);
     }
 }
 
 /// A stream has ended, and this many are left.
 pub fn stream_closed(spans: &Spans, streams: usize) {
     if spans.admits_one() {
-        let span = tracing::info_span!(
+        let _span = tracing::info_span!(
             target: TARGET,
             "stream closed",
             { names::RPC_SYSTEM } = names::GRPC,
             { names::RPC_METHOD } = names::METHOD,
-            { names::STREAMS } = field::Empty,
+            { names::STREAMS } = number(streams),
         );
-        span.record(names::STREAMS, streams as u64);
     }
+}
+
+/// An unsigned number would reach the collector as a text.
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -50,14 +50,22 @@ pub fn stamp() -> impl fmt::Display {
 /// # Errors
 /// If the filter does not parse, or a log has been started already.
 pub fn start(format: Format, filter: Option<&str>, spans: &Spans) -> Result<(), String> {
-    let filter = filter.unwrap_or("info");
-    let quiet = if filter.contains("opentelemetry") { "" } else { ",opentelemetry=off" };
-    let filter = EnvFilter::try_new(format!("{filter}{quiet}"))
+    let directives = filter.unwrap_or("info");
+    let mut filter = EnvFilter::try_new(directives)
         .map_err(|error| format!("CHITTYCHAT_LOG is not a log filter such as info: {error}"))?;
+    if !directives.contains("opentelemetry") {
+        let quiet = "opentelemetry=off".parse().map_err(|error| format!("no filter: {error}"))?;
+        filter = filter.add_directive(quiet);
+    }
     let exported = spans.tracer().map(|tracer| {
         let is_ours = FilterFn::new(|metadata| metadata.target() == lifecycle::TARGET);
+        // Where in the source a span begins, and on which thread, is nobody's concern here.
         tracing_opentelemetry::layer()
             .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
             .with_filter(is_ours.with_max_level_hint(LevelFilter::INFO))
     });
     let registry = tracing_subscriber::registry().with(exported);

@@ -165,12 +165,12 @@ impl Spans {
     #[must_use]
     pub fn begin(&self, step: Step, trace: &TraceContext) -> Option<MessageSpan> {
         let recorder = self.0.as_ref()?;
-        let parent = parent(trace);
-        let is_chosen = match &parent {
-            Some(parent) => parent.is_sampled(),
+        let is_chosen = match trace.parent.as_bytes().last() {
+            // The flags are the last byte, in hexadecimal digits, and "sampled" is its lowest bit.
+            Some(digit) => char::from(*digit).to_digit(16).is_some_and(|flags| flags & 1 == 1),
             None => step != Step::Receive && recorder.draws(),
         };
-        (is_chosen && recorder.admit()).then(|| MessageSpan::start(recorder, step, parent, trace))
+        (is_chosen && recorder.admit()).then(|| MessageSpan::start(recorder, step, trace))?
     }
 
     /// Begins the span of a step of a message that is known to be traced here, and whose spans have
@@ -178,7 +178,7 @@ impl Spans {
     #[must_use]
     pub fn follow(&self, step: Step, trace: &TraceContext) -> Option<MessageSpan> {
         let recorder = self.0.as_ref()?;
-        Some(MessageSpan::start(recorder, step, parent(trace), trace))
+        MessageSpan::start(recorder, step, trace)
     }
 
     /// Takes the tokens of the `deliver` spans of a message that is traced. False if the audience is
@@ -232,12 +232,7 @@ pub struct MessageSpan {
 }
 
 impl MessageSpan {
-    fn start(
-        recorder: &Recorder,
-        step: Step,
-        parent: Option<SpanContext>,
-        trace: &TraceContext,
-    ) -> Self {
+    fn start(recorder: &Recorder, step: Step, trace: &TraceContext) -> Option<Self> {
         let (name, kind, operation) = step.terms();
         let mut attributes = vec![
             KeyValue::new(names::MESSAGING_SYSTEM, names::SYSTEM),
@@ -251,12 +246,15 @@ impl MessageSpan {
         let builder = SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes);
         // A new context, so that a span that happens to be current is not taken for the parent.
         let context = Context::new();
-        let context = match parent {
+        let context = match parent(trace) {
             Some(parent) => context.with_remote_span_context(parent),
             None => context,
         };
         let span = recorder.tracer.build_with_context(builder, &context);
-        Self { span, state: trace.state.clone(), message_text: recorder.policy.message_text }
+        // After the exporter has been shut down there are no spans, and no ids to hand on.
+        let message_text = recorder.policy.message_text;
+        let is_real = span.span_context().is_valid();
+        is_real.then(|| Self { span, state: trace.state.clone(), message_text })
     }
 
     /// The `traceparent` that names this span.
