@@ -205,6 +205,8 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/clocks.md",
         "docs/architecture.md",
         "docs/metrics.md",
+        "docs/settings.md",
+        "docs/tracing.md",
     ];
     for document in documents {
         let path = root().join(document);

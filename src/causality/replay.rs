@@ -5,7 +5,9 @@
 //! log lines, the demo and any recording are made of, far from the path that messages take.
 
 use super::event::{Event, Kind, SERVER, Subject};
-use crate::chat::{Departure, Entry, LamportTime, Participant, Seat, What, invariant::Node};
+use crate::chat::{
+    Delivery, Departure, Entry, LamportTime, Part, Participant, Seat, What, invariant::Node,
+};
 use std::sync::Arc;
 
 /// A reading of the log from its first entry on.
@@ -21,6 +23,31 @@ pub struct Replay {
 #[must_use]
 pub fn node(who: &Participant) -> Node {
     who.to_string().into()
+}
+
+/// The event of one delivery, as the server sees it.
+#[must_use]
+pub fn delivery(entry: &Entry, delivery: &Delivery, to: Option<Node>) -> Event {
+    let (subject, detail) = match &entry.what {
+        _ if delivery.part == Part::Ack => (Subject::Ack, None),
+        What::Join { who, .. } => (Subject::Join, Some(node(who))),
+        What::Publish { text, .. } => (Subject::Publish, Some(text.as_str().into())),
+        What::Leave { who, .. } => (Subject::Leave, Some(node(who))),
+        What::Refusal { fault, .. } => (Subject::Notice, Some(fault.to_string().into())),
+        What::Close { .. } => (Subject::Notice, Some(Departure::Closed.to_string().into())),
+    };
+    Event {
+        peer: to,
+        message: Some(entry.accepted),
+        detail,
+        ..Event::new(SERVER.into(), delivery.time, Kind::Sent(subject))
+    }
+}
+
+/// The event of the first delivery of a fan-out, to whomever it goes.
+#[must_use]
+pub fn first_delivery(entry: &Entry) -> Event {
+    delivery(entry, &Delivery { time: entry.fan.base, part: Part::Shared }, None)
 }
 
 impl Replay {
@@ -74,7 +101,7 @@ impl Replay {
                 let times = (entry.fan.base, accepted);
                 emit(self.send(Subject::Notice, times, who.as_ref(), Some(reason)));
             }
-            What::Close { left } => {
+            What::Close { left, .. } => {
                 let reason: Arc<str> = Departure::Closed.to_string().into();
                 self.deliveries(entry, None, (Subject::Notice, reason), emit);
                 let present = std::mem::take(&mut self.present);

@@ -73,13 +73,42 @@ pub enum What {
         sent: Option<LamportTime>,
         /// What was wrong.
         fault: Fault,
+        /// The trace that the refused message belongs to.
+        trace: TraceContext,
     },
     /// The room closed. Everybody is told, and everybody is gone with it: nobody remains to be told
     /// who left.
     Close {
         /// The first of the times of "has left", one for each participant in join order.
         left: LamportTime,
+        /// The trace of the closing.
+        trace: TraceContext,
     },
+}
+
+impl What {
+    /// The trace that this belongs to.
+    #[must_use]
+    pub fn trace(&self) -> &TraceContext {
+        match self {
+            Self::Join { trace, .. }
+            | Self::Publish { trace, .. }
+            | Self::Leave { trace, .. }
+            | Self::Refusal { trace, .. }
+            | Self::Close { trace, .. } => trace,
+        }
+    }
+
+    /// The same, to be set by whoever starts a trace where there was none.
+    pub fn trace_mut(&mut self) -> &mut TraceContext {
+        match self {
+            Self::Join { trace, .. }
+            | Self::Publish { trace, .. }
+            | Self::Leave { trace, .. }
+            | Self::Refusal { trace, .. }
+            | Self::Close { trace, .. } => trace,
+        }
+    }
 }
 
 /// How a participant went.

@@ -144,7 +144,9 @@ impl Room {
                 self.leave(rank, accepted, left, gone, out);
                 Outcome::Logged
             }
-            Err((who, fault)) => self.turn_down(from, who, Some((accepted, sent)), fault, out),
+            Err((who, fault)) => {
+                self.turn_down(from, who, Some((accepted, sent)), (fault, trace), out)
+            }
         }
     }
 
@@ -154,7 +156,8 @@ impl Room {
             return Outcome::Gone;
         }
         if !fault.is_silent() {
-            return self.turn_down(from, None, None, fault, out);
+            let untraced = (fault, TraceContext::default());
+            return self.turn_down(from, None, None, untraced, out);
         }
         match from {
             Some(seat) => {
@@ -183,7 +186,8 @@ impl Room {
         }
         let fan = self.fan_out(self.members.len(), 0);
         let left = self.clock.tick_run(self.members.len() as u64);
-        out.push(Entry { accepted: fan.base, what: What::Close { left }, fan });
+        let trace = TraceContext::default();
+        out.push(Entry { accepted: fan.base, what: What::Close { left, trace }, fan });
         let fan_outs = self.fan_outs;
         self.departed.extend(self.members.drain(..).map(|member| {
             (member.seat, Settlement { owed: member.owed(fan_outs), was_evicted: false })
@@ -299,7 +303,7 @@ impl Room {
         from: Option<Seat>,
         who: Option<Arc<Participant>>,
         received: Option<(LamportTime, LamportTime)>,
-        fault: Fault,
+        (fault, trace): (Fault, TraceContext),
         out: &mut Vec<Entry>,
     ) -> Outcome {
         let time = self.clock.tick();
@@ -309,7 +313,7 @@ impl Room {
             member.notices += 1;
             Some(Arc::clone(&member.who))
         });
-        let what = What::Refusal { seat: from, who, sent, fault: fault.clone() };
+        let what = What::Refusal { seat: from, who, sent, fault: fault.clone(), trace };
         let fan = FanOut { base: time, audience: 1, first: 0 };
         out.push(Entry { accepted, what, fan });
         match from {

@@ -5,7 +5,9 @@
 //! connections it speaks through, so that a participant that comes back reuses no time.
 
 use crate::causality::{Event, Kind, Subject, event::SERVER, replay};
-use crate::chat::{LamportClock, LamportTime, Participant, clock::ClockJump, invariant::Node};
+use crate::chat::{
+    LamportClock, LamportTime, Participant, TraceContext, clock::ClockJump, invariant::Node,
+};
 use crate::wire::participant::{Delivered, DeliveredKind, Outgoing, Stamped};
 
 /// The clock of one participant, and what it has seen.
@@ -49,7 +51,7 @@ impl Process {
         Event::new(self.me.clone(), self.clock.tick(), Kind::Opened)
     }
 
-    /// A message is sent: gives it its times.
+    /// A message is sent: gives it its times. Whoever traces it gives it its trace.
     pub fn send(&mut self, what: Outgoing) -> (Stamped, Event) {
         let (subject, detail) = match &what {
             Outgoing::Connect => (Subject::Connect, None),
@@ -63,7 +65,7 @@ impl Process {
             ..Event::new(self.me.clone(), time, Kind::Sent(subject))
         };
         let seen = self.seen;
-        (Stamped { what, time, seen }, event)
+        (Stamped { what, time, seen, trace: TraceContext::default() }, event)
     }
 
     /// A delivery was received.

@@ -15,8 +15,9 @@ use super::{
     dial::{NoDial, dial},
     retry::{self, Judgement, Pauses},
 };
-use crate::causality::Event;
-use crate::chat::{Participant, Text};
+use crate::causality::{Event, Kind};
+use crate::chat::{Participant, Text, TraceContext};
+use crate::telemetry::spans::{Spans, Step};
 use crate::wire::participant::{
     self, Delivered, DeliveredKind, Deliveries, Ending, Outgoing, Stamped,
 };
@@ -48,6 +49,8 @@ pub struct Config {
     pub server: ServerAddress,
     /// The participant.
     pub who: Participant,
+    /// How what it sends and receives is traced: not, unless somebody says otherwise.
+    pub spans: Spans,
 }
 
 impl Config {
@@ -57,7 +60,7 @@ impl Config {
     /// If the address cannot be read.
     pub fn new(server: &str, who: Participant) -> Result<Self, AddressFault> {
         let server = ServerAddress::parse(server)?;
-        Ok(Self { server, who })
+        Ok(Self { server, who, spans: Spans::off() })
     }
 }
 
@@ -233,7 +236,7 @@ impl Session {
         self.report(Update::Happened(opened, None)).await;
 
         let (outgoing, queue) = mpsc::channel(MAX_OUTGOING);
-        let (connect, event) = self.process.send(Outgoing::Connect);
+        let (connect, event) = self.stamp(Outgoing::Connect);
         // The queue is new and empty: this does not wait, and nobody is gone.
         let _ = outgoing.send(connect).await;
         self.report(Update::Happened(event, None)).await;
@@ -265,8 +268,8 @@ impl Session {
             // Not biased: neither a flood of deliveries nor one of words may starve the other.
             tokio::select! {
                 delivered = deliveries.next() => match delivered {
-                    Ok(delivered) => {
-                        if self.take_in(delivered, &mut talk).await? {
+                    Ok((delivered, trace)) => {
+                        if self.take_in(delivered, &trace, &mut talk).await? {
                             break;
                         }
                     }
@@ -304,18 +307,35 @@ impl Session {
                 Outgoing::Disconnect
             }
         };
-        let (stamped, event) = self.process.send(what);
+        let (stamped, event) = self.stamp(what);
         permit.send(stamped);
         self.report(Update::Happened(event, None)).await;
+    }
+
+    /// Stamps a message, and traces it.
+    fn stamp(&mut self, what: Outgoing) -> (Stamped, Event) {
+        let (mut stamped, event) = self.process.send(what);
+        if let Kind::Sent(subject) = event.kind
+            && let Some(span) =
+                self.config.spans.begin(Step::of_send(subject), &TraceContext::default())
+        {
+            stamped.trace = span.context();
+            span.end(&event);
+        }
+        (stamped, event)
     }
 
     /// Takes a delivery in. True if it acknowledges that we left.
     async fn take_in(
         &mut self,
         delivered: Delivered,
+        trace: &TraceContext,
         talk: &mut Talk,
     ) -> Result<bool, SessionError> {
         let event = self.process.receive(&delivered).map_err(SessionError::Clock)?;
+        if let Some(span) = self.config.spans.begin(Step::Receive, trace) {
+            span.end(&event);
+        }
         let kind = delivered.kind;
         self.report(Update::Happened(event, Some(delivered))).await;
         match kind {

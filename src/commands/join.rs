@@ -12,12 +12,21 @@ use crate::client::{
     terminal_view::TerminalView,
 };
 use crate::shutdown::{INTERRUPTED, Signals};
+use crate::telemetry::{
+    export::{self, Service},
+    names,
+    spans::Policy,
+};
 use std::{
     fs,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process,
+    time::Duration,
 };
+
+/// How long the last spans may take to be sent, once we have left.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// Arguments of `join`.
 #[derive(Debug, clap::Args)]
@@ -58,9 +67,12 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let name = args.name.unwrap_or_else(login_name);
     let who = Participant::new(&name, &args.address, args.port)
         .map_err(|fault| Failure::Failed(fault.to_string()))?;
-    let config =
+    let service = Service { name: names::CLIENT, instance: Some(who.to_string()) };
+    let mut config =
         Config::new(&args.server, who).map_err(|fault| Failure::Failed(fault.to_string()))?;
     let script = args.script.as_deref().map(read_script).transpose()?;
+    let spans = export::from_environment(service, Policy::default()).map_err(Failure::Usage)?;
+    config.spans = spans.clone();
 
     let saved = SavedTerminal::save();
     let leave = Leave::default();
@@ -88,8 +100,10 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             line_view::run(config, source, leave).await
         }
     };
-    signalled.abort();
     saved.restore();
+    // A second signal ends this too.
+    spans.shut_down(FLUSH).await;
+    signalled.abort();
     match ended {
         Ok(farewell) => part(farewell),
         Err(error) => Err(Failure::Failed(error.to_string())),

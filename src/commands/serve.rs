@@ -12,7 +12,14 @@ use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
 use crate::hub::{Bounds, Hub, keep_log, sweep};
 use crate::shutdown::Signals;
-use crate::telemetry::{self, metrics::upkeep};
+use crate::telemetry::{
+    self, Spans,
+    export::{self, Service},
+    lifecycle,
+    metrics::upkeep,
+    names,
+    spans::Policy,
+};
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
@@ -25,6 +32,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
     time::{Instant, timeout_at},
 };
+use tracing::Instrument as _;
 
 /// How long, after the last participant's stream has ended, connections may take to close. What still
 /// holds one open then is an idle connection or a health watch, which nobody needs to wait for.
@@ -48,17 +56,25 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds both ports and serves.
+    /// Binds both ports and serves, untraced.
     ///
     /// # Errors
     /// If a port cannot be bound.
     pub async fn start(settings: &Settings) -> Result<Self, Failure> {
+        Self::start_traced(settings, Spans::off()).await
+    }
+
+    /// Binds both ports and serves. Sending the last spans is left to the caller.
+    ///
+    /// # Errors
+    /// If a port cannot be bound.
+    pub async fn start_traced(settings: &Settings, spans: Spans) -> Result<Self, Failure> {
         let listener = bind(settings.grpc.listen, "grpc.listen").await?;
         let http_listener = bind(settings.http.listen, "http.listen").await?;
         let http_address = local_address(&http_listener)?;
         let address = local_address(&listener)?;
 
-        let hub = new_hub(settings, address);
+        let hub = new_hub(settings, address, spans);
         let serving = Serving::new(hub.clone(), limits(settings), listener);
         let health = serving.health();
         health.set(false).await;
@@ -182,17 +198,28 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
+    let spans = spans(&settings)?;
     // Kept to the end: dropping it writes the lines that are still to be written.
-    let _log = telemetry::log::start_from_environment(format).map_err(Failure::Usage)?;
+    let _log = telemetry::log::start_from_environment(format, &spans).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().map_err(Failure::signals)?;
-    let mut server = Server::start(&settings).await?;
+    let starting = Server::start_traced(&settings, spans.clone());
+    let mut server = starting.instrument(lifecycle::start(&spans)).await?;
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = server.failed() => return Err(Failure::Failed("the server failed".into())),
+        () = server.failed() => {
+            spans.shut_down(LINGER).await;
+            return Err(Failure::Failed("the server failed".into()));
+        }
     };
     let deadline = settings.shutdown.deadline;
     tracing::info!("Stopping on {signal}: participants have {deadline:?} to go");
-    if signals.or_exit(server.drain(deadline)).await {
+    let end = Instant::now() + deadline;
+    let drained = server.drain(deadline).instrument(lifecycle::stop(&spans));
+    let is_empty = signals.or_exit(drained).await;
+    // Like the scribe's last lines: part of the deadline, but with a little time of their own.
+    let left = end.saturating_duration_since(Instant::now()).max(LINGER);
+    signals.or_exit(spans.shut_down(left)).await;
+    if is_empty {
         tracing::info!("Stopped server");
     } else {
         tracing::warn!("stopped server at its deadline; some participants did not go");
@@ -200,7 +227,20 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn new_hub(settings: &Settings, address: SocketAddr) -> Hub {
+/// Where spans go, by the standard variables, and how many, by the settings.
+fn spans(settings: &Settings) -> Result<Spans, Failure> {
+    let trace = &settings.trace;
+    let policy = Policy {
+        ratio: trace.ratio,
+        spans_per_second: trace.spans_per_second,
+        max_deliver_spans: trace.max_deliver_spans,
+        message_text: trace.message_text,
+    };
+    let service = Service { name: names::SERVER, instance: None };
+    export::from_environment(service, policy).map_err(Failure::Usage)
+}
+
+fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
     let rules =
         Rules { max_jump: settings.clock.max_jump, max_participants: settings.limits.participants };
     let bounds = Bounds {
@@ -213,7 +253,7 @@ fn new_hub(settings: &Settings, address: SocketAddr) -> Hub {
     let port = i32::from(address.port());
     let server = Participant::new("server", &address.ip().to_string(), port)
         .expect("a bound address is a legal reference");
-    Hub::new(rules, bounds, server)
+    Hub::traced(rules, bounds, server, spans)
 }
 
 fn limits(settings: &Settings) -> Limits {

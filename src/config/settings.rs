@@ -7,7 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 
 /// Everything that an operator may set, judged. The ranges are in
 /// [`settings_table`](super::settings_table).
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The port of the chat.
@@ -24,6 +24,8 @@ pub struct Settings {
     pub shutdown: Shutdown,
     /// What one participant, and all together, may ask for.
     pub limits: Limits,
+    /// How much is traced, once there is somewhere to send it.
+    pub trace: Trace,
     /// The form of the server's own log lines.
     pub log: Log,
 }
@@ -104,6 +106,20 @@ pub struct Limits {
     pub messages_per_second: u32,
     /// The size of the largest message that is read, in bytes.
     pub frame_bytes: usize,
+}
+
+/// How much is traced. Where the spans go is no setting but in the standard `OTEL_…` variables.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Trace {
+    /// Of the messages whose trace begins at the server, this part is traced.
+    pub ratio: f64,
+    /// How many spans are made in a second at most.
+    pub spans_per_second: u32,
+    /// The largest audience that gets a span for each recipient.
+    pub max_deliver_spans: u32,
+    /// Whether spans say what was said.
+    pub message_text: bool,
 }
 
 /// The form of the server's own log lines. Which of them are written is no setting but the filter

@@ -6,7 +6,7 @@
 
 use super::sources::PREFIX;
 use ::config::ValueKind;
-use Kind::{Address, Choice, Count, Span};
+use Kind::{Address, Choice, Count, Ratio, Span, Switch};
 use Standard::{SameAs, Text};
 use std::{
     fmt::{self, Write as _},
@@ -37,6 +37,10 @@ pub(super) enum Kind {
     Span(RangeInclusive<Duration>),
     /// One of some words.
     Choice(&'static [&'static str]),
+    /// A part of the whole, 0 to 1.
+    Ratio,
+    /// Yes or no.
+    Switch,
 }
 
 /// What holds if nobody says anything.
@@ -77,6 +81,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         .means("messages that one participant may send in a second; 0 is no limit"),
     setting("limits.frame_bytes", Count(4096..=4_194_304), Text("65536"))
         .means("bytes of the largest message that the server reads"),
+    setting("trace.ratio", Ratio, Text("1.0"))
+        .means("part of the messages whose trace begins here that is traced"),
+    setting("trace.spans_per_second", Count(1..=1_000_000), Text("1000"))
+        .means("spans that the server makes in a second, whoever causes them"),
+    setting("trace.max_deliver_spans", Count(0..=1000), Text("16"))
+        .means("largest audience whose recipients have a span each; a larger one shares a span"),
+    setting("trace.message_text", Switch, Text("false")).means("whether spans say what was said"),
     setting("log.format", Choice(&["text", "json"]), Text("text"))
         .means("form of the server's log lines"),
 ];
@@ -138,6 +149,13 @@ impl Kind {
                 humantime::parse_duration(text).is_ok_and(|span| range.contains(&span))
             }
             (Choice(words), ValueKind::String(text)) => words.contains(&text.as_str()),
+            (Ratio, ValueKind::Float(ratio)) => (0.0..=1.0).contains(ratio),
+            (Ratio, ValueKind::I64(ratio)) => (0..=1).contains(ratio),
+            (Ratio, ValueKind::String(text)) => {
+                !is_file && text.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio))
+            }
+            (Switch, ValueKind::Boolean(_)) => true,
+            (Switch, ValueKind::String(text)) => !is_file && ["true", "false"].contains(&&**text),
             _ => false,
         }
     }
@@ -148,7 +166,8 @@ impl Kind {
             Address => format!("an {self} such as 127.0.0.1:8080"),
             Count(_) => format!("a whole number from {self}"),
             Span(_) => format!("a duration such as 10s or 500ms, {self},"),
-            Choice(_) => self.to_string(),
+            Ratio => format!("a number from {self}"),
+            Choice(_) | Switch => self.to_string(),
         }
     }
 }
@@ -164,6 +183,8 @@ impl fmt::Display for Kind {
                 write!(f, "{least} to {most}")
             }
             Choice(words) => write!(f, "`{}`", words.join("` or `")),
+            Ratio => f.write_str("0 to 1"),
+            Switch => f.write_str("`true` or `false`"),
         }
     }
 }

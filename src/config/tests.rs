@@ -171,12 +171,12 @@ fn unknown_keys_of_all_sources_are_named_at_once() {
 
 #[test]
 fn without_a_near_key_the_known_ones_are_listed_once() {
-    let lines = World::new().file("[trace]\nratio = 1\n[colours]").refusal();
+    let lines = World::new().file("[parrot]\ncolour = 1\n[colours]").refusal();
     assert_eq!(
         lines[..2],
         [
             "unknown setting `colours` in chittychat.toml",
-            "unknown setting `trace.ratio` in chittychat.toml",
+            "unknown setting `parrot.colour` in chittychat.toml",
         ]
     );
     let [known] = &lines[2..] else {
@@ -197,7 +197,7 @@ fn a_slip_is_recognised_and_nonsense_is_not() {
         ("capacity", Some("room.capacity")),
         ("server.deadline", Some("shutdown.deadline")),
         ("listen", None),
-        ("trace.ratio", None),
+        ("parrot.colour", None),
         ("", None),
     ] {
         assert_eq!(nearest(written).map(|s| s.key), meant, "{written}");
@@ -379,6 +379,12 @@ participants = 16384       # default
 messages_per_second = 0    # default
 frame_bytes = 65536        # default
 
+[trace]
+ratio = 1.0                # default
+spans_per_second = 1000    # default
+max_deliver_spans = 16     # default
+message_text = false       # default
+
 [log]
 format = "text"            # default
 "#
@@ -423,6 +429,8 @@ fn the_table_and_the_types_agree() {
             Kind::Span(range) => [range.start(), range.end()]
                 .map(|end| humantime::format_duration(*end).to_string())
                 .to_vec(),
+            Kind::Ratio => ["0.0", "1.0", "0.25"].map(str::to_owned).into(),
+            Kind::Switch => ["true", "false"].map(str::to_owned).into(),
             Kind::Choice(words) => words.iter().map(ToString::to_string).collect(),
         };
         for end in ends {

@@ -5,9 +5,11 @@
 
 use super::Hub;
 use crate::telemetry::{
-    log,
+    export, log,
     metrics::{Metrics, Readings},
+    spans,
 };
+use crate::wire::from_pb::malformed_trace_contexts;
 use std::sync::{Arc, atomic::Ordering};
 
 impl Hub {
@@ -30,6 +32,9 @@ impl Hub {
             lag_max: self.shared.furthest.load(Ordering::Relaxed),
             account: self.books().account,
             log_lines_dropped: log::dropped_lines(),
+            spans_dropped: export::dropped(),
+            spans_limited: spans::limited(),
+            contexts_malformed: malformed_trace_contexts(),
         })
     }
 }

@@ -17,6 +17,7 @@ mod seated;
 mod sweeper;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod visit;
 mod waiters;
 
@@ -28,9 +29,9 @@ pub use sweeper::sweep;
 pub use visit::Visit;
 
 use crate::chat::{
-    Departure, Entry, Fault, Lag, Log, Outcome, Participant, Position, Room, Rules, Seat,
+    Departure, Entry, Fault, Lag, Log, Outcome, Participant, Position, Room, Rules, Seat, What,
 };
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{EncodedEntry, Frame, Inbound};
 use std::{
     collections::BTreeMap,
@@ -41,6 +42,7 @@ use std::{
     time::Instant,
 };
 use tokio::sync::watch;
+use trace::Taking;
 use waiters::Waiters;
 
 /// How much is kept, and how far behind a participant may fall.
@@ -85,6 +87,7 @@ struct Shared {
     furthest: AtomicU64,
     max_lag: Lag,
     server: Participant,
+    spans: Spans,
 }
 
 #[derive(Debug)]
@@ -137,9 +140,15 @@ pub enum Reply {
 }
 
 impl Hub {
-    /// An empty, open room. `server` is whose words its notices are.
+    /// An empty, open room that is not traced. `server` is whose words its notices are.
     #[must_use]
     pub fn new(rules: Rules, bounds: Bounds, server: Participant) -> Self {
+        Self::traced(rules, bounds, server, Spans::off())
+    }
+
+    /// An empty, open room whose messages are traced with `spans`.
+    #[must_use]
+    pub fn traced(rules: Rules, bounds: Bounds, server: Participant, spans: Spans) -> Self {
         let state = State {
             room: Room::new(rules),
             log: Log::new(bounds.capacity),
@@ -159,43 +168,65 @@ impl Hub {
             furthest: AtomicU64::new(0),
             max_lag: bounds.max_lag,
             server,
+            spans,
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Takes in what a stream received: from the holder of a seat, or from a stranger.
-    pub fn receive(&self, from: Option<Seat>, inbound: Inbound) -> Reply {
+    pub fn receive(&self, from: Option<Seat>, mut inbound: Inbound) -> Reply {
         let handed_in = Instant::now();
+        let mut taking = Taking::begin(&self.shared.spans, &mut inbound);
         let mut state = self.lock();
         let start = state.log.head();
-        let outcome = self.change(&mut state, |room, out| match inbound {
+        let outcome = self.change(&mut state, taking.as_mut(), |room, out| match inbound {
             Ok(draft) => room.accept(from, draft, out),
             Err(fault) => room.refuse(from, fault, out),
         });
-        let reply = match outcome {
+        let reply = self.answer(state, start, outcome);
+        self.shared.readers.wake_all();
+        self.shared.metrics.fanned_out(handed_in);
+        if let Some(taking) = taking {
+            taking.end();
+        }
+        reply
+    }
+
+    /// What an outcome means for the stream; what was appended stands at `start`. Lets go of the
+    /// room as soon as it can: nobody is to wait for what is made for one.
+    fn answer(&self, mut state: MutexGuard<'_, State>, start: Position, outcome: Outcome) -> Reply {
+        match outcome {
             Outcome::Joined(welcome) => {
                 let progress = Arc::new(Progress::default());
                 progress.set(start);
                 state.progress.insert(welcome.cursor.seat(), Arc::clone(&progress));
+                drop(state);
                 Reply::Joined(Seated::new(Reader::new(self.clone(), start), welcome, progress))
             }
             Outcome::Logged => Reply::Logged,
             Outcome::Refused { fault } => {
-                self.shared.metrics.stranger_refused(&fault);
                 // What was just appended is the refusal, unless the fault is a silent one.
                 let refusal = state.log.latest().filter(|_| !fault.is_silent()).cloned();
+                drop(state);
+                self.shared.metrics.stranger_refused(&fault);
                 let notice = refusal.map(|entry| {
                     self.shared.ledger.sent(1);
-                    Frame::to_stranger(entry)
+                    self.frame_to_stranger(entry)
                 });
                 Reply::Refused { notice, fault }
             }
             Outcome::Gone => Reply::Gone,
+        }
+    }
+
+    fn frame_to_stranger(&self, entry: Arc<EncodedEntry>) -> Frame {
+        let frame = Frame::to_stranger(Arc::clone(&entry));
+        let who = match &entry.entry.what {
+            What::Refusal { who, .. } => who.as_deref(),
+            _ => None,
         };
-        drop(state);
-        self.shared.readers.wake_all();
-        self.shared.metrics.fanned_out(handed_in);
-        reply
+        let traceparent = self.deliver(&entry, &frame.delivery(), who);
+        frame.traced(traceparent)
     }
 
     /// Notes that a stream has been opened, for as long as the visit is kept.
@@ -209,7 +240,7 @@ impl Hub {
         if self.shared.is_closing.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.change(&mut self.lock(), Room::close);
+        self.change(&mut self.lock(), None, Room::close);
         self.shared.readers.wake_all();
         self.shared.strangers.wake_all();
     }
@@ -266,7 +297,8 @@ impl Hub {
         }
         for (seat, lag) in laggards {
             state.progress.remove(&seat);
-            self.change(&mut state, |room, out| room.remove(seat, Departure::Evicted(lag), out));
+            let evicted = Departure::Evicted(lag);
+            self.change(&mut state, None, |room, out| room.remove(seat, evicted, out));
         }
         drop(state);
         self.shared.readers.wake_all();
@@ -275,7 +307,8 @@ impl Hub {
     /// Takes out a participant that the log has overtaken.
     fn evict(&self, seat: Seat, lag: Lag) {
         let mut state = self.lock();
-        self.change(&mut state, |room, out| room.remove(seat, Departure::Evicted(lag), out));
+        let evicted = Departure::Evicted(lag);
+        self.change(&mut state, None, |room, out| room.remove(seat, evicted, out));
         drop(state);
         self.shared.readers.wake_all();
     }
@@ -284,7 +317,7 @@ impl Hub {
     /// the books of the seat after `delivered` deliveries.
     fn part(&self, seat: Seat, delivered: u64) {
         let mut state = self.lock();
-        self.change(&mut state, |room, out| room.remove(seat, Departure::Lost, out));
+        self.change(&mut state, None, |room, out| room.remove(seat, Departure::Lost, out));
         state.progress.remove(&seat);
         if let Some(settlement) = state.room.settle(seat) {
             self.shared.ledger.settle(settlement, delivered);
@@ -294,14 +327,25 @@ impl Hub {
     }
 
     /// The critical section: lets the room change, and appends what follows from it to the log.
-    fn change<R>(&self, state: &mut State, act: impl FnOnce(&mut Room, &mut Vec<Entry>) -> R) -> R {
+    /// `taking` is the message that is taken in, if that is what happens and it is traced.
+    fn change<R>(
+        &self,
+        state: &mut State,
+        mut taking: Option<&mut Taking>,
+        act: impl FnOnce(&mut Room, &mut Vec<Entry>) -> R,
+    ) -> R {
         let State { room, log, scratch, .. } = state;
         let before = room.now();
         let result = act(room, scratch);
-        for entry in scratch.drain(..) {
+        let mut is_traced = taking.as_mut().is_some_and(|taking| taking.note(scratch));
+        for mut entry in scratch.drain(..) {
             self.shared.ledger.owe(u64::from(entry.fan.audience));
             self.shared.metrics.appended(before, &entry);
-            let entry = Arc::new(EncodedEntry::new(entry, &self.shared.server));
+            // Only the first entry is about the message itself.
+            let is_traced = std::mem::take(&mut is_traced);
+            let spans = &self.shared.spans;
+            let tracing = trace::prepare(spans, &mut entry, is_traced, taking.as_deref());
+            let entry = Arc::new(EncodedEntry::new(entry, tracing, &self.shared.server));
             let bytes = entry.shared_bytes();
             log.append(entry, bytes);
         }

@@ -18,7 +18,10 @@ pub async fn keep_log(hub: Hub) {
     let (mut reader, mut replay) = begin();
     while let Some(next) = reader.next().await {
         match next {
-            Ok(entry) => replay.read(&entry.entry, &mut |event| lines::log(&event)),
+            Ok(entry) => {
+                let trace = entry.traced();
+                replay.read(&entry.entry, &mut |event| lines::log(&event, trace));
+            }
             Err(overtaken) => {
                 tracing::warn!("the log lines of {} were not written", overtaken.lag);
                 (reader, replay) = begin();

@@ -85,7 +85,9 @@ impl Seated {
                 if self.reader.is_at_portion_end() {
                     self.sample(entry.accepted_at);
                 }
-                return Poll::Ready(Ok(Frame::new(entry, delivery, roster)));
+                let traceparent = self.reader.hub().deliver(&entry, &delivery, Some(&self.who));
+                let frame = Frame::new(entry, delivery, roster).traced(traceparent);
+                return Poll::Ready(Ok(frame));
             }
         }
     }

@@ -5,6 +5,7 @@
 //! are not woken by every message of a conversation that is none of their business.
 
 use super::{Hub, waiters::SlotId};
+use crate::telemetry::lifecycle;
 use std::task::{Context, Poll};
 
 /// See the module's text.
@@ -19,7 +20,10 @@ pub struct Visit {
 impl Visit {
     pub(super) fn new(hub: Hub) -> Self {
         let slot = hub.shared.strangers.enrol();
-        hub.shared.visits.send_modify(|visits| *visits += 1);
+        hub.shared.visits.send_modify(|visits| {
+            *visits += 1;
+            lifecycle::stream_opened(&hub.shared.spans, *visits);
+        });
         Self { hub, slot, is_known: false }
     }
 
@@ -42,6 +46,11 @@ impl Drop for Visit {
         if !self.is_known {
             self.hub.shared.metrics.stranger_left();
         }
-        self.hub.shared.visits.send_modify(|visits| *visits -= 1);
+        self.hub.shared.visits.send_modify(|visits| {
+            *visits -= 1;
+            // In here, and so before anybody is woken: whoever waits for the last stream to be gone
+            // ends the tracing next.
+            lifecycle::stream_closed(&self.hub.shared.spans, *visits);
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! The server's events as sentences, the original's where it had one.
 
 use crate::causality::{Event, Kind, Subject};
-use crate::chat::escape::Escaped;
+use crate::chat::{TraceContext, escape::Escaped};
 use std::fmt;
 
 /// The target of the lines about single deliveries. They are `debug` lines, since there is one for
@@ -44,17 +44,20 @@ pub fn is_delivery(event: &Event) -> bool {
     )
 }
 
-/// Writes a server's event to the log. The participant that it concerns is a field as well, for
-/// whoever searches the JSON form.
-pub fn log(event: &Event) {
+/// Writes a server's event to the log, with the ids of its trace and span if it is traced. They, and
+/// the participant that it concerns, are fields for whoever searches the JSON form: the text form is
+/// the original's.
+pub fn log(event: &Event, trace: Option<&TraceContext>) {
     let lamport_time = event.time.to_wire();
     let participant = event.peer.as_deref();
+    let mut ids = trace.into_iter().flat_map(|trace| trace.parent.split('-')).skip(1);
+    let (trace_id, span_id) = (ids.next(), ids.next());
     let line = ServerLine(event);
     if is_delivery(event) {
-        tracing::debug!(target: DELIVERY, lamport_time, participant, "{line}");
+        tracing::debug!(target: DELIVERY, lamport_time, participant, trace_id, span_id, "{line}");
     } else if event.kind == Kind::Lost {
-        tracing::warn!(lamport_time, participant, "{line}");
+        tracing::warn!(lamport_time, participant, trace_id, span_id, "{line}");
     } else {
-        tracing::info!(lamport_time, participant, "{line}");
+        tracing::info!(lamport_time, participant, trace_id, span_id, "{line}");
     }
 }

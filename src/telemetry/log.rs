@@ -8,7 +8,11 @@
 //! Lines are written by a thread of their own. Whoever has something to say hands it over and goes
 //! on; if standard error takes lines too slowly, or not at all, then up to [`BUFFERED_LINES`] wait
 //! and what is more is dropped and counted, because a chat must not stop over its log.
+//!
+//! The layer that sends the spans of [`super::lifecycle`] to a collector stands beside the log, with a
+//! filter of its own: what is logged and what is traced are two questions.
 
+use super::{lifecycle, spans::Spans};
 use jiff::Zoned;
 use std::{
     env::VarError,
@@ -22,7 +26,8 @@ use tracing::{
 };
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer,
+    filter::{FilterFn, LevelFilter},
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     layer::SubscriberExt as _,
     registry::LookupSpan,
@@ -66,14 +71,14 @@ pub fn stamp() -> impl fmt::Display {
 }
 
 /// Starts the log of this process. `filter` is a directive list such as
-/// `info,chittychat::delivery=debug`; without one it is `info`.
+/// `info,chittychat::delivery=debug`; without one it is `info`. What goes wrong with `spans` is told
+/// in lines of our own; those of the crates that carry them are left out unless the filter asks.
 ///
 /// # Errors
 /// If the filter does not parse, or a log has been started already.
-pub fn start(format: Format, filter: Option<&str>) -> Result<Log, String> {
-    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
-        .map_err(|error| format!("CHITTYCHAT_LOG is not a log filter such as info: {error}"))?;
-    let registry = tracing_subscriber::registry().with(filter);
+pub fn start(format: Format, filter: Option<&str>, spans: &Spans) -> Result<Log, String> {
+    let filter = filtered(filter.unwrap_or("info"))?;
+    let registry = tracing_subscriber::registry().with(exported(spans));
     // What is there to be written is written at once, and then flushed.
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(BUFFERED_LINES)
@@ -83,11 +88,12 @@ pub fn start(format: Format, filter: Option<&str>) -> Result<Log, String> {
     let dropped = writer.error_counter();
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
-        Format::Text => registry.with(layer.event_format(Original)).try_init(),
+        Format::Text => registry.with(layer.event_format(Original).with_filter(filter)).try_init(),
         Format::Json => {
-            // Spans would be objects in the object. What is worth telling is a field of the event.
-            let json = layer.json().flatten_event(true);
-            registry.with(json.with_current_span(false).with_span_list(false)).try_init()
+            // Spans are for the collector: a line says what it has to say by itself.
+            let layer = layer.json().flatten_event(true);
+            let layer = layer.with_current_span(false).with_span_list(false);
+            registry.with(layer.with_filter(filter)).try_init()
         }
     }
     .map_err(|error| format!("the log cannot be started: {error}"))?;
@@ -95,14 +101,44 @@ pub fn start(format: Format, filter: Option<&str>) -> Result<Log, String> {
     Ok(Log { _writer: guard })
 }
 
+/// The filter of the log. What the exporter of spans has to say about its troubles is counted and
+/// told once a minute, so its own lines are off unless somebody names it.
+fn filtered(directives: &str) -> Result<EnvFilter, String> {
+    let filter = EnvFilter::try_new(directives)
+        .map_err(|error| format!("CHITTYCHAT_LOG is not a log filter such as info: {error}"))?;
+    if directives.contains("opentelemetry") {
+        return Ok(filter);
+    }
+    let quiet = "opentelemetry=off".parse().map_err(|error| format!("no filter: {error}"))?;
+    Ok(filter.add_directive(quiet))
+}
+
+/// The layer that sends the spans of [`super::lifecycle`] to a collector, if there is one.
+fn exported<S>(spans: &Spans) -> Option<impl Layer<S>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    spans.tracer().map(|tracer| {
+        let is_ours = FilterFn::new(|metadata| metadata.target() == lifecycle::TARGET);
+        // Where in the source a span begins, and on which thread, is nobody's concern here.
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_filter(is_ours.with_max_level_hint(LevelFilter::INFO))
+    })
+}
+
 /// Starts the log with the filter that the variable `CHITTYCHAT_LOG` holds.
 ///
 /// # Errors
 /// As [`start`], and if the variable is not text.
-pub fn start_from_environment(format: Format) -> Result<Log, String> {
+pub fn start_from_environment(format: Format, spans: &Spans) -> Result<Log, String> {
     match std::env::var("CHITTYCHAT_LOG") {
-        Ok(filter) => start(format, Some(&filter)),
-        Err(VarError::NotPresent) => start(format, None),
+        Ok(filter) => start(format, Some(&filter), spans),
+        Err(VarError::NotPresent) => start(format, None, spans),
         Err(VarError::NotUnicode(_)) => Err("CHITTYCHAT_LOG is not text".into()),
     }
 }
@@ -149,6 +185,13 @@ impl Visit for Parts {
         if field.name() == "lamport_time" {
             self.lamport_time = Some(value);
         } else {
+            self.record_debug(field, &value);
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // The ids of a trace would be most of the line.
+        if !["trace_id", "span_id"].contains(&field.name()) {
             self.record_debug(field, &value);
         }
     }

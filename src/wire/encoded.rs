@@ -4,6 +4,9 @@
 //! accepted, and each recipient's own `time` is written behind it, ten bytes at most. The newcomer's
 //! list of who is present goes in between. Nothing is encoded twice, and nothing is allocated for a
 //! delivery.
+//!
+//! The trace context is shared too, unless the entry is traced here: then each delivery is a span of
+//! its own and its frame brings the `traceparent` that names it, written behind like `time`.
 
 use super::pb;
 use crate::chat::{
@@ -19,8 +22,25 @@ use std::{sync::Arc, time::Instant};
 
 /// The field number of `time`.
 const TIME: u32 = 3;
+/// The field number of `traceparent`.
+const TRACEPARENT: u32 = 100;
 /// The most bytes of the list of who is present. A receiver takes 4 MiB by default.
 const ROSTER_BYTES: usize = 1 << 20;
+
+/// A `traceparent`, which has one length.
+pub type Traceparent = [u8; 55];
+
+/// Where the recipients of an entry get their trace context from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tracing {
+    /// The entry is not traced here: what its author sent is passed on to all.
+    #[default]
+    PassedOn,
+    /// One span stands for all deliveries of the fan-out.
+    Together(Traceparent),
+    /// Each delivery is a span, and each frame says which.
+    Each,
+}
 
 /// An entry, and the part of its message that is the same for all recipients.
 #[derive(Debug)]
@@ -29,15 +49,42 @@ pub struct EncodedEntry {
     pub entry: Entry,
     /// When it was encoded, which is when it was accepted: that is one step.
     pub accepted_at: Instant,
+    /// How its deliveries are traced.
+    pub tracing: Tracing,
     shared: Box<[u8]>,
 }
 
 impl EncodedEntry {
     /// Encodes an entry. `server` is whose words its notices are.
     #[must_use]
-    pub fn new(entry: Entry, server: &Participant) -> Self {
-        let shared = to_pb(&entry, server).encode_to_vec().into_boxed_slice();
-        Self { entry, accepted_at: Instant::now(), shared }
+    pub fn new(entry: Entry, tracing: Tracing, server: &Participant) -> Self {
+        let mut message = to_pb(&entry, server);
+        match tracing {
+            Tracing::PassedOn => {}
+            Tracing::Together(parent) => {
+                message.traceparent = String::from_utf8_lossy(&parent).into_owned();
+            }
+            Tracing::Each => message.traceparent.clear(),
+        }
+        let shared = message.encode_to_vec().into_boxed_slice();
+        Self { entry, accepted_at: Instant::now(), tracing, shared }
+    }
+
+    /// Whether a delivery of this entry is a span of its own. The answer to a Disconnect is no part of
+    /// the fan-out, so it is one whenever the entry is traced.
+    #[must_use]
+    pub fn has_own_span(&self, part: Part) -> bool {
+        match self.tracing {
+            Tracing::PassedOn => false,
+            Tracing::Together(_) => part == Part::Ack,
+            Tracing::Each => true,
+        }
+    }
+
+    /// The trace context of what the server did, if that is traced.
+    #[must_use]
+    pub fn traced(&self) -> Option<&TraceContext> {
+        (self.tracing != Tracing::PassedOn).then(|| self.entry.what.trace())
     }
 
     /// How many bytes the shared part has: what the entry counts for in the log.
@@ -53,6 +100,7 @@ pub struct Frame {
     entry: Arc<EncodedEntry>,
     delivery: Delivery,
     roster: Roster,
+    traceparent: Option<Traceparent>,
 }
 
 /// The encoded list of who is present; empty on all but a newcomer's own join.
@@ -81,7 +129,14 @@ impl Frame {
     /// The frame of one delivery.
     #[must_use]
     pub fn new(entry: Arc<EncodedEntry>, delivery: Delivery, roster: Roster) -> Self {
-        Self { entry, delivery, roster }
+        Self { entry, delivery, roster, traceparent: None }
+    }
+
+    /// The same frame with a trace context of its own. Of two `traceparent`s a reader would take the
+    /// last, but only an entry that is traced for [`Each`](Tracing::Each) leaves room for one.
+    #[must_use]
+    pub fn traced(self, traceparent: Option<Traceparent>) -> Self {
+        Self { traceparent, ..self }
     }
 
     /// The frame of a refusal for somebody who never came in, and so has no cursor.
@@ -91,13 +146,24 @@ impl Frame {
         Self::new(entry, delivery, Roster::default())
     }
 
+    /// What is delivered, and at what time.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
     /// Writes the message.
     pub fn write(&self, buffer: &mut impl BufMut) {
         if self.delivery.part == Part::Ack {
-            buffer.put_slice(&ack(&self.entry.entry).encode_to_vec());
+            buffer.put_slice(&ack(&self.entry).encode_to_vec());
         } else {
             buffer.put_slice(&self.entry.shared);
             buffer.put_slice(&self.roster.0);
+        }
+        if let Some(traceparent) = &self.traceparent {
+            encode_key(TRACEPARENT, WireType::LengthDelimited, buffer);
+            encode_varint(traceparent.len() as u64, buffer);
+            buffer.put_slice(traceparent);
         }
         encode_key(TIME, WireType::Varint, buffer);
         encode_varint(self.delivery.time.to_wire().unsigned_abs(), buffer);
@@ -106,20 +172,25 @@ impl Frame {
 
 /// The message that all recipients of an entry share: everything but `time`.
 fn to_pb(entry: &Entry, server: &Participant) -> pb::Message {
-    let accepted_time = entry.accepted.to_wire();
-    let base = pb::Message { accepted_time, ..Default::default() };
+    let trace = entry.what.trace();
+    let base = pb::Message {
+        accepted_time: entry.accepted.to_wire(),
+        traceparent: trace.parent.to_string(),
+        tracestate: trace.state.to_string(),
+        ..Default::default()
+    };
     match &entry.what {
-        What::Join { who, sent, trace, .. } => pb::Message {
+        What::Join { who, sent, .. } => pb::Message {
             text: format!("{who} has joined the chat at Lamport time {}", entry.accepted),
-            ..told(base, pb::MessageType::Connect, who, *sent, trace)
+            ..told(base, pb::MessageType::Connect, who, *sent)
         },
-        What::Publish { who, text, sent, trace, .. } => pb::Message {
+        What::Publish { who, text, sent, .. } => pb::Message {
             text: text.as_str().to_owned(),
-            ..told(base, pb::MessageType::Publish, who, *sent, trace)
+            ..told(base, pb::MessageType::Publish, who, *sent)
         },
-        What::Leave { who, left, sent, trace, .. } => pb::Message {
+        What::Leave { who, left, sent, .. } => pb::Message {
             text: format!("{who} has left the chat at Lamport time {left}"),
-            ..told(base, pb::MessageType::Disconnect, who, *sent, trace)
+            ..told(base, pb::MessageType::Disconnect, who, *sent)
         },
         What::Refusal { fault, .. } => notice(base, fault.to_string(), fault.notice_code(), server),
         What::Close { .. } => {
@@ -133,13 +204,10 @@ fn told(
     kind: pb::MessageType,
     who: &Participant,
     sent: LamportTime,
-    trace: &TraceContext,
 ) -> pb::Message {
     pb::Message {
         r#type: kind.into(),
         client_reference: Some(to_reference(who)),
-        traceparent: trace.parent.to_string(),
-        tracestate: trace.state.to_string(),
         origin_time: sent.to_wire(),
         ..base
     }
@@ -162,8 +230,12 @@ fn notice(base: pb::Message, text: String, code: NoticeCode, server: &Participan
     }
 }
 
-/// The answer to a Disconnect, which is told to nobody else.
-fn ack(entry: &Entry) -> pb::Message {
+/// The answer to a Disconnect, which is told to nobody else. If the entry is traced, the answer is a
+/// span apart from the fan-out's, and its frame says which.
+fn ack(encoded: &EncodedEntry) -> pb::Message {
+    let EncodedEntry { entry, tracing, .. } = encoded;
+    let trace = entry.what.trace();
+    let is_passed_on = *tracing == Tracing::PassedOn;
     let sent = match &entry.what {
         What::Leave { sent, departure: Departure::Disconnected, .. } => *sent,
         _ => LamportTime::ZERO,
@@ -172,6 +244,8 @@ fn ack(entry: &Entry) -> pb::Message {
         r#type: pb::MessageType::Ack.into(),
         accepted_time: entry.accepted.to_wire(),
         origin_time: sent.to_wire(),
+        traceparent: if is_passed_on { trace.parent.to_string() } else { String::new() },
+        tracestate: trace.state.to_string(),
         ..Default::default()
     }
 }
@@ -206,7 +280,7 @@ mod tests {
         let draft = Draft {
             sent: LamportTime::ZERO.after(2),
             seen: LamportTime::ZERO,
-            trace: TraceContext::default(),
+            trace: TraceContext { parent: "as it came".into(), state: "vendor=1".into() },
             act: Ok(Act::Connect(who.clone())),
         };
         let Outcome::Joined(mut welcome) = room.accept(None, draft, &mut entries) else {
@@ -215,12 +289,18 @@ mod tests {
         let entry = entries.remove(0);
         let delivery =
             welcome.cursor.stamp(&entry).delivery.expect("a join is told to the newcomer");
-        let encoded = Arc::new(EncodedEntry::new(entry, &server));
+        let traced = EncodedEntry::new(entry.clone(), Tracing::Each, &server);
+        let own =
+            Frame::new(Arc::new(traced), delivery, Roster::default()).traced(Some([b'7'; 55]));
+        let encoded = Arc::new(EncodedEntry::new(entry, Tracing::PassedOn, &server));
         let message = decode(&Frame::new(encoded, delivery, Roster::new(&welcome.present)));
         assert_eq!(message.text, "Anton 127.0.0.1:20 has joined the chat at Lamport time 3");
         assert_eq!((message.time, message.accepted_time, message.origin_time), (4, 3, 2));
         assert_eq!(message.client_reference, Some(to_reference(&who)));
         assert_eq!(message.participants, [to_reference(&who)]);
+        assert_eq!((&*message.traceparent, &*message.tracestate), ("as it came", "vendor=1"));
+        let own = decode(&own);
+        assert_eq!((own.traceparent, &*own.tracestate), ("7".repeat(55), "vendor=1"));
     }
 
     #[test]

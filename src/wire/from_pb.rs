@@ -5,6 +5,16 @@
 
 use super::pb;
 use crate::chat::{Act, Draft, Fault, LamportTime, Participant, Text, TraceContext};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How often a `traceparent` was ignored because it was malformed.
+static MALFORMED: AtomicU64 = AtomicU64::new(0);
+
+/// How many malformed `traceparent`s this process has been sent and has ignored.
+#[must_use]
+pub fn malformed_trace_contexts() -> u64 {
+    MALFORMED.load(Ordering::Relaxed)
+}
 
 /// The length of a `traceparent` of version 00, the only one that is passed on.
 const TRACEPARENT_BYTES: usize = 55;
@@ -43,19 +53,39 @@ fn participant(reference: &pb::ClientReference) -> Result<Participant, Fault> {
 }
 
 /// A trace context worth passing on: anything else is dropped, as the W3C text asks of a malformed
-/// one.
-fn trace_context(parent: &str, state: &str) -> TraceContext {
-    let is_traceparent = parent.len() == TRACEPARENT_BYTES
-        && parent.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f' | b'-'));
+/// one, and counted.
+pub(super) fn trace_context(parent: &str, state: &str) -> TraceContext {
     let is_tracestate =
         state.len() <= TRACESTATE_BYTES && state.bytes().all(|b| matches!(b, 0x20..=0x7e));
-    if !is_traceparent {
+    if !is_traceparent(parent) {
+        // To send none at all is no mistake.
+        MALFORMED.fetch_add(u64::from(!parent.is_empty()), Ordering::Relaxed);
         return TraceContext::default();
     }
     TraceContext {
         parent: parent.into(),
         state: if is_tracestate { state.into() } else { "".into() },
     }
+}
+
+/// Whether this is a `traceparent` of version 00: `00-<trace id>-<parent id>-<flags>` in small
+/// hexadecimal digits, with neither id all zeros.
+fn is_traceparent(text: &str) -> bool {
+    let is_id = |id: &str, digits| {
+        id.len() == digits
+            && id.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+            && id.bytes().any(|b| b != b'0')
+    };
+    let is_flags = |flags: &str| {
+        flags.len() == 2 && flags.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let mut parts = text.split('-');
+    text.len() == TRACEPARENT_BYTES
+        && parts.next() == Some("00")
+        && parts.next().is_some_and(|id| is_id(id, 32))
+        && parts.next().is_some_and(|id| is_id(id, 16))
+        && parts.next().is_some_and(is_flags)
+        && parts.next().is_none()
 }
 
 #[cfg(test)]
@@ -113,7 +143,19 @@ mod tests {
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let good = trace_context(parent, "vendor=1");
         assert_eq!((&*good.parent, &*good.state), (parent, "vendor=1"));
-        assert_eq!(trace_context("00-xyz", "vendor=1"), TraceContext::default());
+        for malformed in [
+            "00-xyz",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319cb-7ad6b7169203331-01",
+            "-------------------------------------------------------",
+        ] {
+            let before = malformed_trace_contexts();
+            assert_eq!(trace_context(malformed, "vendor=1"), TraceContext::default());
+            assert!(malformed_trace_contexts() > before, "{malformed} was counted");
+        }
         assert_eq!(&*trace_context(parent, "a\nb").state, "");
         assert_eq!(&*trace_context(parent, &"x".repeat(513)).state, "");
     }

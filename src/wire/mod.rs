@@ -21,7 +21,7 @@ pub mod pb {
 }
 
 pub use codec::{Inbound, RoomCodec};
-pub use encoded::{EncodedEntry, Frame};
+pub use encoded::{EncodedEntry, Frame, Traceparent, Tracing};
 
 /// The full name of the service, as health checks and reflection know it.
 pub const SERVICE: &str = "proto.ChittyChatService";

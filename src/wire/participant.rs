@@ -3,8 +3,8 @@
 //! It takes what the original's server sends as well: fields above 100 may be absent, and nothing
 //! about the text is promised. So whoever shows a [`Delivered`] to a person must escape it.
 
-use super::{encoded::to_reference, pb};
-use crate::chat::{LamportTime, Participant, Text};
+use super::{encoded::to_reference, from_pb::trace_context, pb};
+use crate::chat::{LamportTime, Participant, Text, TraceContext};
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Status, transport::Channel};
@@ -29,6 +29,8 @@ pub struct Stamped {
     pub time: LamportTime,
     /// The time of the last delivery that it had witnessed before.
     pub seen: LamportTime,
+    /// The trace that the message belongs to.
+    pub trace: TraceContext,
 }
 
 /// Opens a participant's stream: what is put into `outgoing` is sent, until its sender is dropped.
@@ -43,8 +45,7 @@ pub async fn open(
     who: Participant,
     outgoing: mpsc::Receiver<Stamped>,
 ) -> Result<Deliveries, Status> {
-    let messages = ReceiverStream::new(outgoing)
-        .map(move |stamped| to_pb(&stamped.what, &who, stamped.time, stamped.seen));
+    let messages = ReceiverStream::new(outgoing).map(move |stamped| to_pb(&stamped, &who));
     let mut client = pb::chitty_chat_service_client::ChittyChatServiceClient::new(channel);
     let response = client.send_message(messages).await?;
     Ok(Deliveries(response.into_inner()))
@@ -55,13 +56,16 @@ pub async fn open(
 pub struct Deliveries(tonic::Streaming<pb::Message>);
 
 impl Deliveries {
-    /// The next delivery. May be cancelled without losing one.
+    /// The next delivery, and the trace that it belongs to. May be cancelled without losing one.
     ///
     /// # Errors
     /// With what ended the stream. Nothing follows then.
-    pub async fn next(&mut self) -> Result<Delivered, Ending> {
+    pub async fn next(&mut self) -> Result<(Delivered, TraceContext), Ending> {
         match self.0.message().await {
-            Ok(Some(message)) => from_pb(message).map_err(Ending::Senseless),
+            Ok(Some(message)) => {
+                let trace = trace_context(&message.traceparent, &message.tracestate);
+                from_pb(message).map(|delivered| (delivered, trace)).map_err(Ending::Senseless)
+            }
             Ok(None) => Err(Ending::Closed),
             Err(status) => Err(Ending::Status(status)),
         }
@@ -79,15 +83,10 @@ pub enum Ending {
     Senseless(String),
 }
 
-/// Puts a message of a participant on the wire. `seen` is the time of the last delivery that it
-/// had witnessed before.
+/// Puts a message of a participant on the wire.
 #[must_use]
-pub fn to_pb(
-    what: &Outgoing,
-    who: &Participant,
-    time: LamportTime,
-    seen: LamportTime,
-) -> pb::Message {
+pub fn to_pb(stamped: &Stamped, who: &Participant) -> pb::Message {
+    let Stamped { what, time, seen, trace } = stamped;
     let (kind, text) = match what {
         Outgoing::Connect => (pb::MessageType::Connect, "connect message"),
         Outgoing::Publish(text) => (pb::MessageType::Publish, text.as_str()),
@@ -98,6 +97,8 @@ pub fn to_pb(
         r#type: kind.into(),
         time: time.to_wire(),
         client_reference: Some(to_reference(who)),
+        traceparent: trace.parent.to_string(),
+        tracestate: trace.state.to_string(),
         seen: seen.to_wire(),
         ..Default::default()
     }

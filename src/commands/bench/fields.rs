@@ -67,16 +67,17 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{LamportTime, Participant, Text};
-    use crate::wire::participant::{Outgoing, to_pb};
+    use crate::chat::{LamportTime, Participant, Text, TraceContext};
+    use crate::wire::participant::{Outgoing, Stamped, to_pb};
     use prost::Message as _;
 
     /// A message with everything in it that an original participant sends.
     fn message() -> Vec<u8> {
         let who = Participant::new("Anton", "127.0.0.1", 20).expect("legal");
         let text = Outgoing::Publish(Text::new("Hello, æøå").expect("legal"));
-        let time = LamportTime::ZERO.after(300);
-        to_pb(&text, &who, time, LamportTime::ZERO.after(299)).encode_to_vec()
+        let [time, seen] = [300, 299].map(|time| LamportTime::ZERO.after(time));
+        let stamped = Stamped { what: text, time, seen, trace: TraceContext::default() };
+        to_pb(&stamped, &who).encode_to_vec()
     }
 
     #[test]

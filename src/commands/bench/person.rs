@@ -10,8 +10,8 @@ use super::{
     plan::Plan,
     tally::Tally,
 };
-use crate::chat::{LamportTime, Participant, Text};
-use crate::wire::participant::{Outgoing, to_pb};
+use crate::chat::{LamportTime, Participant, Text, TraceContext};
+use crate::wire::participant::{Outgoing, Stamped, to_pb};
 use prost::Message as _;
 use std::io;
 
@@ -111,7 +111,9 @@ impl Person {
     pub(super) fn say(&mut self, what: &Outgoing) -> Vec<u8> {
         self.clock += 1;
         let [time, seen] = [self.clock, self.seen].map(|time| LamportTime::ZERO.after(time));
-        to_pb(what, &self.who, time, seen).encode_to_vec()
+        let what = what.clone();
+        let stamped = Stamped { what, time, seen, trace: TraceContext::default() };
+        to_pb(&stamped, &self.who).encode_to_vec()
     }
 
     /// The next message of the run.

@@ -39,6 +39,9 @@ pub struct Metrics {
     audience: Counter,
     evictions: Counter,
     log_lines_dropped: Counter,
+    spans_dropped: Counter,
+    spans_limited: Counter,
+    contexts_malformed: Counter,
     connected: Gauge,
     lamport_time: Gauge,
     lag_max: Gauge,
@@ -61,6 +64,12 @@ pub struct Readings {
     pub account: Account,
     /// Log lines that were not written.
     pub log_lines_dropped: u64,
+    /// Spans that did not reach the collector.
+    pub spans_dropped: u64,
+    /// Messages that were not traced for want of spans.
+    pub spans_limited: u64,
+    /// Messages whose trace context was ignored.
+    pub contexts_malformed: u64,
 }
 
 /// A counter for each value of a label.
@@ -87,6 +96,9 @@ impl Metrics {
             audience: counter(&recorder, &table::AUDIENCE),
             evictions: counter(&recorder, &table::EVICTIONS),
             log_lines_dropped: counter(&recorder, &table::LOG_LINES_DROPPED),
+            spans_dropped: counter(&recorder, &table::SPANS_DROPPED),
+            spans_limited: counter(&recorder, &table::SPANS_LIMITED),
+            contexts_malformed: counter(&recorder, &table::CONTEXTS_MALFORMED),
             connected: gauge(&recorder, &table::CONNECTED_CLIENTS),
             lamport_time: gauge(&recorder, &table::LAMPORT_TIME),
             lag_max: gauge(&recorder, &table::LAG_MAX),
@@ -174,11 +186,14 @@ impl Metrics {
     /// for a thread that has messages to carry.
     #[must_use]
     pub fn scrape(&self, readings: &Readings) -> String {
-        let Readings { present, now, lag_max, account, log_lines_dropped } = readings;
-        self.connected.set(*present as f64);
-        self.lamport_time.set(now.to_wire() as f64);
-        self.lag_max.set(*lag_max as f64);
-        self.log_lines_dropped.absolute(*log_lines_dropped);
+        let account = &readings.account;
+        self.connected.set(readings.present as f64);
+        self.lamport_time.set(readings.now.to_wire() as f64);
+        self.lag_max.set(readings.lag_max as f64);
+        self.log_lines_dropped.absolute(readings.log_lines_dropped);
+        self.spans_dropped.absolute(readings.spans_dropped);
+        self.spans_limited.absolute(readings.spans_limited);
+        self.contexts_malformed.absolute(readings.contexts_malformed);
         self.deliveries.set("sent", account.delivered);
         self.deliveries.set("lagged", account.lagged);
         self.deliveries.set("gone", account.gone);

@@ -151,6 +151,12 @@ table! {
         not ahead.");
     LOG_LINES_DROPPED = Metric::new(Kind::Counter, "chittychat_log_lines_dropped_total", "lines",
         "Log lines that were not written, because standard error took them too slowly.");
+    SPANS_DROPPED = Metric::new(Kind::Counter, "chittychat_spans_dropped_total", "spans",
+        "Spans that were made and did not reach the collector.");
+    SPANS_LIMITED = Metric::new(Kind::Counter, "chittychat_spans_limited_total", "messages",
+        "Messages that were to be traced and were not, because the spans of the second were used up.");
+    CONTEXTS_MALFORMED = Metric::new(Kind::Counter, "chittychat_trace_contexts_malformed_total",
+        "messages", "Messages whose trace context was ignored, because it was malformed.");
     BUILD_INFO = Metric::new(Kind::Gauge, "chittychat_build_info", "",
         "Always 1; the label says which version runs.").by("version", &[env!("CARGO_PKG_VERSION")]);
     CPU = Metric::new(Kind::FractionalCounter, "process_cpu_seconds_total", "seconds",

@@ -80,8 +80,8 @@ impl Process {
 
 fn spawn(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chittychat"));
-    let ours = env::vars_os().map(|(name, _)| name);
-    for name in ours.filter(|name| name.to_string_lossy().starts_with("CHITTYCHAT")) {
+    let names = env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| is_ours(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     command
@@ -152,6 +152,11 @@ impl Lines {
         // The error is what is waited for: the reading thread is done.
         let _ = self.0.clone().wait_for(|_| false).await;
     }
+}
+
+/// Whether a variable would change what a test starts: a setting, or where traces go.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("CHITTYCHAT") || name.starts_with("OTEL_")
 }
 
 fn holds(line: &str, parts: &[&str]) -> bool {
