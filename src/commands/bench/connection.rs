@@ -19,9 +19,6 @@ const READS_IN_A_ROW: usize = 8;
 /// What may wait to be written before no more messages are added.
 const OUTBOX_BYTES: usize = 64 * 1024;
 
-/// The most that a message of ours counts for in a window.
-pub(super) const MESSAGE_BYTES: i64 = 1024;
-
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -36,6 +33,8 @@ pub(super) struct Connection {
     stream_window: i64,
     /// What has come since the server was last allowed more.
     taken: u32,
+    /// HTTP/2's error number, and the reason, if the server has said that it closes the connection.
+    farewell: Option<(u32, String)>,
 }
 
 /// How the reading of a connection came out.
@@ -75,6 +74,7 @@ impl Connection {
             window: DEFAULT_WINDOW,
             stream_window: DEFAULT_WINDOW,
             taken: 0,
+            farewell: None,
         })
     }
 
@@ -86,14 +86,17 @@ impl Connection {
         (id, self.stream_window)
     }
 
-    /// Whether another message may be written.
-    pub(super) fn has_room(&self) -> bool {
-        self.window >= MESSAGE_BYTES && self.outbox.len() < OUTBOX_BYTES
+    /// How many bytes may be sent in the next frame.
+    pub(super) fn room(&self) -> usize {
+        if self.outbox.len() >= OUTBOX_BYTES {
+            return 0;
+        }
+        usize::try_from(self.window).unwrap_or(0).min(MAX_PAYLOAD)
     }
 
-    /// Sends a message. Returns what it counts for in the window of its stream.
-    pub(super) fn send(&mut self, stream: u32, message: &[u8], is_last: bool) -> i64 {
-        let bytes = framing::data(&mut self.outbox, stream, message, is_last);
+    /// Sends messages. Returns what they count for in the window of their stream.
+    pub(super) fn send(&mut self, stream: u32, messages: &[u8], is_last: bool) -> i64 {
+        let bytes = framing::data(&mut self.outbox, stream, messages, is_last);
         self.window -= bytes;
         bytes
     }
@@ -110,6 +113,8 @@ impl Connection {
                 Ok(bytes) => _ = self.outbox.drain(..bytes),
                 Err(error) if is_for_later(&error) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // What the server has to say to that is still to be read.
+                Err(error) if is_end(&error) => self.outbox.clear(),
                 Err(error) => return Err(error),
             }
         }
@@ -118,7 +123,8 @@ impl Connection {
 
     /// The socket is connected, or failed to.
     pub(super) fn writable(&mut self) -> io::Result<()> {
-        if let Some(error) = self.socket.take_error()? {
+        // What the server has said before it closed the connection is still to be read.
+        if let Some(error) = self.socket.take_error()?.filter(|error| !is_end(error)) {
             return Err(error);
         }
         // It may be connecting still; then this is for later too.
@@ -145,7 +151,7 @@ impl Connection {
                     self.rest.extend_from_slice(&buffer[..rest]);
                     match error.kind() {
                         ErrorKind::Interrupted => continue,
-                        ErrorKind::ConnectionReset => return Ok(Readiness::Closed),
+                        _ if is_end(&error) => return Ok(Readiness::Closed),
                         _ if is_for_later(&error) => return Ok(Readiness::Drained),
                         _ => return Err(error.into()),
                     }
@@ -206,8 +212,12 @@ impl Connection {
                 framing::pong(&mut self.outbox, payload);
                 return Ok(());
             }
-            // A server that closes the connection ends its streams too, which is noticed there.
-            Frame::GoAway { .. } | Frame::Other => return Ok(()),
+            Frame::GoAway { code, reason } => {
+                // A server that closes the connection ends its streams too, which is noticed there.
+                self.farewell = Some((code, String::from_utf8_lossy(reason).into_owned()));
+                return Ok(());
+            }
+            Frame::Other => return Ok(()),
         };
         match self.participant(stream) {
             Some(participant) => each(self, participant, stream, heard),
@@ -219,6 +229,14 @@ impl Connection {
         self.streams.get(stream as usize / 2).copied()
     }
 
+    /// What the server said when it closed the connection, in brackets; or nothing.
+    pub(super) fn farewell(&self) -> String {
+        match &self.farewell {
+            Some((code, reason)) => format!(" (HTTP/2 error {code}: {reason:?})"),
+            None => String::new(),
+        }
+    }
+
     /// Whose streams there ever were on this connection.
     pub(super) fn participants(&self) -> &[usize] {
         &self.streams
@@ -227,4 +245,8 @@ impl Connection {
 
 fn is_for_later(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
+}
+
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }

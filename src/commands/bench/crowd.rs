@@ -5,9 +5,9 @@
 //! processor at most; the report says how much of it was used.
 
 use super::{
-    connection::{Connection, Heard, MESSAGE_BYTES, READ_BYTES, REST_BYTES, Readiness},
+    connection::{Connection, Heard, READ_BYTES, REST_BYTES, Readiness},
     framing::WINDOW,
-    person::{Fault, Person, Stage},
+    person::{Fault, MESSAGE_BYTES, Person, Stage},
     plan::{Plan, padding},
     tally::Tally,
 };
@@ -42,6 +42,8 @@ pub(super) struct Crowd {
     /// Connections to be looked at, and whether there was word that they are closed.
     ready: Vec<Ready>,
     padding: String,
+    /// The messages of one frame; only its memory lasts.
+    batch: Vec<u8>,
     /// How many messages are due and could not be sent yet.
     pub unsent: u64,
     visits: u32,
@@ -73,6 +75,7 @@ impl Crowd {
             gone: Vec::new(),
             ready: Vec::new(),
             padding: padding(plan.text_bytes),
+            batch: Vec::new(),
             unsent: 0,
             visits: 0,
             plan: plan.clone(),
@@ -121,7 +124,7 @@ impl Crowd {
     pub(super) fn dismiss(&mut self, number: usize) -> Result<bool, Fault> {
         let person = &mut self.people[number];
         let connection = &mut self.connections[person.connection];
-        if person.stage != Stage::Present || !connection.has_room() {
+        if person.stage != Stage::Present || connection.room() < MESSAGE_BYTES {
             return Ok(false);
         }
         let disconnect = person.say(&Outgoing::Disconnect);
@@ -140,12 +143,22 @@ impl Crowd {
         loop {
             let before = person.due;
             self.tally.look();
-            while person.due > 0 && person.window >= MESSAGE_BYTES && connection.has_room() {
-                let mark = self.tally.next_of(number);
-                let message = person.publish(mark, &self.padding)?;
-                person.window -= connection.send(person.stream, &message, false);
-                person.due -= 1;
-                self.unsent -= 1;
+            // Messages that are due together share a frame, as those of a busy client do: servers
+            // take many small frames in a row for an attack.
+            loop {
+                let window = usize::try_from(person.window).unwrap_or(0);
+                let room = window.min(connection.room());
+                self.batch.clear();
+                while person.due > 0 && self.batch.len() + MESSAGE_BYTES <= room {
+                    let mark = self.tally.next_of(number);
+                    self.batch.extend(person.publish(mark, &self.padding)?);
+                    person.due -= 1;
+                    self.unsent -= 1;
+                }
+                if self.batch.is_empty() {
+                    break;
+                }
+                person.window -= connection.send(person.stream, &self.batch, false);
             }
             connection.flush()?;
             if person.due == 0 || person.due == before {
@@ -238,7 +251,7 @@ impl Crowd {
                     match person.stage {
                         Stage::Away => {}
                         Stage::Leaving => ended(person, number, None, tally, gone)?,
-                        _ => return Err(Fault::Closed(person.name())),
+                        _ => return Err(Fault::Closed(person.name(), connection.farewell())),
                     }
                 }
             }

@@ -58,8 +58,8 @@ pub(super) enum Frame<'a> {
     Ping([u8; 8]),
     /// More may be sent, on a stream or (0) on the connection.
     Window { stream: u32, more: u32 },
-    /// The server closes the connection.
-    GoAway { code: u32 },
+    /// The server closes the connection, and may say why.
+    GoAway { code: u32, reason: &'a [u8] },
     /// Nothing to be done.
     Other,
 }
@@ -108,7 +108,12 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Result<Frame<'_>, 
         PING if flags & ACK == 0 => {
             Frame::Ping(payload.try_into().map_err(|_| Garbage::ShortFrame)?)
         }
-        GOAWAY => Frame::GoAway { code: number(payload.get(4..).unwrap_or_default())? },
+        GOAWAY => {
+            let (_last_stream, rest) =
+                payload.split_first_chunk::<4>().ok_or(Garbage::ShortFrame)?;
+            let reason = rest.get(4..).unwrap_or_default();
+            Frame::GoAway { code: number(rest)?, reason }
+        }
         WINDOW_UPDATE => Frame::Window { stream, more: number(payload)? & !(1 << 31) },
         _ => Frame::Other,
     })
@@ -239,15 +244,18 @@ fn literal(block: &mut Vec<u8>, text: &str) {
     block.extend_from_slice(text.as_bytes());
 }
 
-/// Sends one gRPC message, in a frame of its own as clients do. Returns what it counts for in flow
-/// control.
-pub(super) fn data(out: &mut Vec<u8>, stream: u32, message: &[u8], is_last: bool) -> i64 {
-    let length = PREFIX + message.len();
-    head(out, length, DATA, if is_last { END_STREAM } else { 0 }, stream);
+/// Puts a gRPC message behind others.
+pub(super) fn message(out: &mut Vec<u8>, message: &[u8]) {
     out.push(0);
     out.extend_from_slice(&u32::try_from(message.len()).unwrap_or_default().to_be_bytes());
     out.extend_from_slice(message);
-    length as i64
+}
+
+/// Sends gRPC messages, [`MAX_PAYLOAD`] bytes at most. Returns what they count for in flow control.
+pub(super) fn data(out: &mut Vec<u8>, stream: u32, messages: &[u8], is_last: bool) -> i64 {
+    head(out, messages.len(), DATA, if is_last { END_STREAM } else { 0 }, stream);
+    out.extend_from_slice(messages);
+    messages.len() as i64
 }
 
 /// Lets the server send more.
@@ -289,10 +297,8 @@ mod tests {
     fn messages_are_found_however_they_are_cut() {
         let sent = [&b"one"[..], b"", b"a longer one", b"x"];
         let mut bytes = Vec::new();
-        for message in sent {
-            let mut frame = Vec::new();
-            data(&mut frame, 1, message, false);
-            bytes.extend_from_slice(&frame[HEAD..]);
+        for each in sent {
+            message(&mut bytes, each);
         }
         for piece in 1..=bytes.len() {
             assert_eq!(found(&bytes, piece), sent);
@@ -309,7 +315,7 @@ mod tests {
     #[test]
     fn frames_are_read_as_they_are_written() {
         let mut bytes = Vec::new();
-        data(&mut bytes, 7, b"hi", true);
+        data(&mut bytes, 7, b"\0\0\0\0\x02hi", true);
         window(&mut bytes, 7, 99);
         let data = Frame::Data { stream: 7, bytes: b"\0\0\0\0\x02hi", length: 7, is_end: true };
         assert_eq!(read(&bytes), Ok(Some((data, 16))));

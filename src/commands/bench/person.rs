@@ -21,6 +21,8 @@ const DISCONNECT: u64 = 1;
 const PUBLISH: u64 = 2;
 const ACK: u64 = 3;
 const NOTICE: u64 = 4;
+/// The most that a message of ours counts for in a window.
+pub(super) const MESSAGE_BYTES: usize = 1024;
 /// What a participant keeps for messages that come in pieces.
 const PIECES_BYTES: usize = 4096;
 
@@ -37,8 +39,8 @@ pub(super) enum Fault {
     Ended(String),
     #[error("the server reset the stream of {0} with HTTP/2 error {1}")]
     Reset(String, u32),
-    #[error("the server closed the connection of {0}")]
-    Closed(String),
+    #[error("the server closed the connection of {0}{1}")]
+    Closed(String, String),
     #[error("this is no server of the protocol: {0}")]
     Garbage(#[from] Garbage),
     #[error("a connection failed: {0}")]
@@ -113,7 +115,9 @@ impl Person {
         let [time, seen] = [self.clock, self.seen].map(|time| LamportTime::ZERO.after(time));
         let what = what.clone();
         let stamped = Stamped { what, time, seen, trace: TraceContext::default() };
-        to_pb(&stamped, &self.who).encode_to_vec()
+        let mut framed = Vec::with_capacity(MESSAGE_BYTES / 4);
+        framing::message(&mut framed, &to_pb(&stamped, &self.who).encode_to_vec());
+        framed
     }
 
     /// The next message of the run.
