@@ -22,6 +22,16 @@ use tonic_reflection::server::Builder as Reflection;
 /// together is bounded by the room.
 const STREAMS_PER_CONNECTION: u32 = 16_384;
 
+/// How many bytes a client may send ahead on one stream, and on all streams of its connection.
+///
+/// They bound the memory that one who sends faster than it is read can take. And flow control has to
+/// act before HTTP/2's guard against small frames does: h2 charges each unread DATA frame under 256
+/// bytes the bytes it lacks, allows half the connection's window of that, and then ends the connection.
+/// A participant's messages are small, and stock clients put each into a frame of its own, so one
+/// stream at its limit (some 650 frames of 100 bytes) must stay far below that budget.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
 /// What a stranger may send, and for how long it may be silent.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -84,6 +94,8 @@ impl Serving {
             .http2_keepalive_interval(Some(limits.keepalive_interval))
             .http2_keepalive_timeout(Some(limits.keepalive_timeout))
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+            .initial_stream_window_size(Some(STREAM_WINDOW))
+            .initial_connection_window_size(Some(CONNECTION_WINDOW))
             .add_service(HealthServer::new(HealthService::from_health_reporter(health)))
             // grpcurl up to 1.8 asks in v1alpha, later tools in v1.
             .add_service(reflection().build_v1()?)

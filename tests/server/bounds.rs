@@ -107,3 +107,26 @@ async fn one_who_falls_behind_and_reads_on_in_time_stays() {
     world.server.process.signal(nix::sys::signal::Signal::SIGTERM);
     slow.refused(NoticeCode::ShuttingDown, Code::Unavailable, "connect again later").await;
 }
+
+/// As many messages as a stock client can send, each in a DATA frame of its own: flow control holds
+/// the sender back. HTTP/2's guard against floods of small frames must not cut it off.
+#[tokio::test]
+async fn a_publisher_that_is_faster_than_the_server_is_held_back_and_not_cut_off() {
+    const FLOOD: usize = 30_000;
+    let mut world = World::start().await;
+    let (connection, mut fast) = world.join_raw("Fast").await;
+    let flood = tokio::spawn(async move {
+        for number in 0..FLOOD {
+            fast.say(&text(number)).await;
+        }
+        fast
+    });
+    for number in 0..FLOOD {
+        world.anton.hears("Fast", &text(number)).await;
+        world.bjarke.hears("Fast", &text(number)).await;
+    }
+    let fast = flood.await.expect("nobody fails while sending");
+    drop((fast, connection));
+    world.hear_leave("Fast").await;
+    world.finish().await;
+}
