@@ -179,7 +179,14 @@ fn the_settings_are_documented_as_they_are() {
 
 #[test]
 fn links_in_the_documents_lead_somewhere() {
-    for document in ["README.md", "CONTRIBUTING.md", "docs/clocks.md", "docs/architecture.md"] {
+    let documents = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/clocks.md",
+        "docs/architecture.md",
+        "docs/operations.md",
+    ];
+    for document in documents {
         let path = root().join(document);
         let text = fs::read_to_string(&path).expect("a document is text");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
