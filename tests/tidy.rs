@@ -178,6 +178,26 @@ fn the_settings_are_documented_as_they_are() {
 }
 
 #[test]
+fn the_metrics_are_documented_as_they_are() {
+    let documented = fs::read_to_string(root().join("docs/metrics.md")).expect("it is there");
+    let table = chittychat::telemetry::metrics::metrics_table();
+    assert!(documented.contains(&table), "docs/metrics.md is to hold this table:\n{table}");
+}
+
+#[test]
+fn a_metric_is_named_as_prometheus_asks() {
+    for metric in chittychat::telemetry::metrics::TABLE {
+        let (name, kind) = (metric.name, metric.kind.name());
+        assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
+        assert!(metric.help.ends_with('.'), "{name} is explained in whole sentences");
+        let base = name.trim_end_matches("_total");
+        for unit in ["seconds", "bytes"] {
+            assert_eq!(base.ends_with(unit), metric.unit == unit, "{name} in {}", metric.unit);
+        }
+    }
+}
+
+#[test]
 fn links_in_the_documents_lead_somewhere() {
     let documents = [
         "README.md",
@@ -185,6 +205,7 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/clocks.md",
         "docs/architecture.md",
         "docs/operations.md",
+        "docs/metrics.md",
     ];
     for document in documents {
         let path = root().join(document);

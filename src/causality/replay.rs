@@ -57,7 +57,7 @@ impl Replay {
                 self.present.retain(|(present, _)| present != seat);
                 if *departure == Departure::Disconnected {
                     emit(self.receive(entry, Subject::Disconnect, Some(&who), *sent));
-                    emit(self.send(Subject::Ack, (*left, accepted), &who, None));
+                    emit(self.send(Subject::Ack, (*left, accepted), Some(&who), None));
                 } else {
                     emit(self.lost(*left, &who, departure));
                 }
@@ -72,8 +72,7 @@ impl Replay {
                     emit(event);
                 }
                 let times = (entry.fan.base, accepted);
-                let peer = who.unwrap_or_else(|| "somebody who is not present".into());
-                emit(self.send(Subject::Notice, times, &peer, Some(reason)));
+                emit(self.send(Subject::Notice, times, who.as_ref(), Some(reason)));
             }
             What::Close { left } => {
                 let reason: Arc<str> = Departure::Closed.to_string().into();
@@ -101,7 +100,7 @@ impl Replay {
         for place in entry.fan.places() {
             if let Some((_, who)) = recipients.get(place as usize) {
                 let times = (entry.fan.time_of(place), entry.accepted);
-                emit(self.send(subject, times, who, Some(detail.clone())));
+                emit(self.send(subject, times, Some(who), Some(detail.clone())));
             }
         }
     }
@@ -126,11 +125,11 @@ impl Replay {
         &self,
         subject: Subject,
         (time, accepted): (LamportTime, LamportTime),
-        who: &Node,
+        who: Option<&Node>,
         detail: Option<Arc<str>>,
     ) -> Event {
         Event {
-            peer: Some(who.clone()),
+            peer: who.cloned(),
             message: Some(accepted),
             detail,
             ..Event::new(self.server.clone(), time, Kind::Sent(subject))

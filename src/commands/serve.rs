@@ -12,7 +12,7 @@ use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
 use crate::hub::{Bounds, Hub, keep_log, sweep};
 use crate::shutdown::Signals;
-use crate::telemetry;
+use crate::telemetry::{self, metrics::upkeep};
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
@@ -44,7 +44,7 @@ pub struct Server {
     drain: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     scribe: JoinHandle<()>,
-    companions: [AbortHandle; 2],
+    companions: [AbortHandle; 3],
 }
 
 impl Server {
@@ -72,9 +72,10 @@ impl Server {
         });
         let scribe = tokio::spawn(keep_log(hub.clone()));
         let ready = watch::Sender::new(false);
-        let router = http::router(ready.subscribe());
+        let router = http::router(ready.subscribe(), hub.clone());
         let companions = [
             tokio::spawn(sweep(hub.clone())).abort_handle(),
+            tokio::spawn(upkeep(hub.metrics().clone())).abort_handle(),
             tokio::spawn(async move {
                 if let Err(error) = axum::serve(http_listener, router).await {
                     tracing::error!("the HTTP server failed: {error}");
@@ -140,7 +141,7 @@ pub struct Args {
     /// Where participants connect (gRPC) [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where probes ask (HTTP) [default: 127.0.0.1:8081]
+    /// Where probes and Prometheus ask (HTTP) [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS:PORT")]
     http_listen: Option<String>,
     /// How log lines look: text or json [default: text]
@@ -181,7 +182,8 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
-    telemetry::log::start_from_environment(format).map_err(Failure::Usage)?;
+    // Kept to the end: dropping it writes the lines that are still to be written.
+    let _log = telemetry::log::start_from_environment(format).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().map_err(Failure::signals)?;
     let mut server = Server::start(&settings).await?;
     let signal = tokio::select! {

@@ -56,7 +56,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("grpc.listen", Address, Text("127.0.0.1:8080"))
         .means("where the chat listens; port 0 takes any free port"),
     setting("http.listen", Address, Text("127.0.0.1:8081"))
-        .means("where probes ask over HTTP; port 0 takes any free port"),
+        .means("where probes and Prometheus ask over HTTP; port 0 takes any free port"),
     setting("room.capacity", Count(16..=16_777_216), Text("65536"))
         .means("entries that the room's log keeps"),
     setting("room.max_lag", Count(1..=16_777_216), SameAs("room.capacity"))

@@ -122,6 +122,7 @@ impl Conversation {
             Stage::During(seated) => Some(seated.seat()),
             Stage::After { .. } => return false,
         };
+        self.visit.judged();
         match self.hub.receive(seat, received) {
             Reply::Joined(seated) => self.stage = Stage::During(Box::new(seated)),
             Reply::Refused { notice, fault } => self.end(notice, Some(status::of_fault(&fault))),

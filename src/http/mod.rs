@@ -4,12 +4,22 @@
 //! |---|---|
 //! | `/livez` | 200 for as long as the process runs |
 //! | `/readyz` | 200 while new participants are welcome, else 503 |
+//! | `/metrics` | every metric, in the text format of Prometheus |
 
-use axum::{Router, http::StatusCode, routing::get};
+use crate::hub::Hub;
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
 use tokio::sync::watch;
 
-/// The routes. `ready` says whether new participants are welcome.
-pub fn router(ready: watch::Receiver<bool>) -> Router {
+/// The type of what `/metrics` answers.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The routes. `ready` says whether new participants are welcome; `hub` is what is measured.
+pub fn router(ready: watch::Receiver<bool>, hub: Hub) -> Router {
     let readyz = move || {
         let is_ready = *ready.borrow();
         std::future::ready(if is_ready {
@@ -21,4 +31,14 @@ pub fn router(ready: watch::Receiver<bool>) -> Router {
     Router::new()
         .route("/livez", get(|| std::future::ready("live\n")))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(move || metrics(hub.clone())))
+}
+
+/// A scrape reads files of the system, which on a busy machine takes a while: not on a thread that
+/// carries messages.
+async fn metrics(hub: Hub) -> Response {
+    match tokio::task::spawn_blocking(move || hub.scrape()).await {
+        Ok(text) => ([(CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }

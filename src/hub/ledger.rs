@@ -32,7 +32,7 @@ impl Ledger {
     }
 
     pub(super) fn sent(&self, deliveries: u64) {
-        self.sent.fetch_add(deliveries, Ordering::Relaxed);
+        self.sent.fetch_add(deliveries, Ordering::Release);
     }
 
     /// Books what a participant that is gone was owed and did not read.
@@ -40,21 +40,19 @@ impl Ledger {
         debug_assert!(delivered <= settlement.owed, "{delivered} delivered of {settlement:?}");
         let unread = settlement.owed.saturating_sub(delivered);
         if settlement.was_evicted {
-            self.lagged.fetch_add(unread, Ordering::Relaxed);
+            self.lagged.fetch_add(unread, Ordering::Release);
             self.evicted.fetch_add(1, Ordering::Relaxed);
         } else {
-            self.gone.fetch_add(unread, Ordering::Relaxed);
+            self.gone.fetch_add(unread, Ordering::Release);
         }
     }
 
+    /// The audience is read last. A delivery is owed before it is made, so what is owed is never
+    /// less than the rest, in whatever moment it is read.
     pub(super) fn books(&self) -> Books {
-        let read = |sum: &AtomicU64| sum.load(Ordering::Relaxed);
-        let account = Account {
-            audience: read(&self.audience),
-            delivered: read(&self.sent),
-            lagged: read(&self.lagged),
-            gone: read(&self.gone),
-        };
+        let read = |sum: &AtomicU64| sum.load(Ordering::Acquire);
+        let (delivered, lagged, gone) = (read(&self.sent), read(&self.lagged), read(&self.gone));
+        let account = Account { audience: read(&self.audience), delivered, lagged, gone };
         Books { account, evicted: read(&self.evicted) }
     }
 }

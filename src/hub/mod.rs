@@ -10,6 +10,7 @@
 //! It knows nothing of gRPC, and it decides nothing: that is [`crate::chat::Room`]'s.
 
 mod ledger;
+mod metered;
 mod reader;
 mod scribe;
 mod seated;
@@ -29,6 +30,7 @@ pub use visit::Visit;
 use crate::chat::{
     Departure, Entry, Fault, Lag, Log, Outcome, Participant, Position, Room, Rules, Seat,
 };
+use crate::telemetry::metrics::Metrics;
 use crate::wire::{EncodedEntry, Frame, Inbound};
 use std::{
     collections::BTreeMap,
@@ -36,6 +38,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 use tokio::sync::watch;
 use waiters::Waiters;
@@ -77,6 +80,9 @@ struct Shared {
     /// How many streams there are.
     visits: watch::Sender<usize>,
     ledger: Ledger,
+    metrics: Arc<Metrics>,
+    /// The furthest that anybody lagged when the sweeper last looked, in entries.
+    furthest: AtomicU64,
     max_lag: Lag,
     server: Participant,
 }
@@ -149,6 +155,8 @@ impl Hub {
             is_finished: AtomicBool::new(false),
             visits: watch::Sender::new(0),
             ledger: Ledger::default(),
+            metrics: Arc::default(),
+            furthest: AtomicU64::new(0),
             max_lag: bounds.max_lag,
             server,
         };
@@ -157,6 +165,7 @@ impl Hub {
 
     /// Takes in what a stream received: from the holder of a seat, or from a stranger.
     pub fn receive(&self, from: Option<Seat>, inbound: Inbound) -> Reply {
+        let handed_in = Instant::now();
         let mut state = self.lock();
         let start = state.log.head();
         let outcome = self.change(&mut state, |room, out| match inbound {
@@ -172,6 +181,7 @@ impl Hub {
             }
             Outcome::Logged => Reply::Logged,
             Outcome::Refused { fault } => {
+                self.shared.metrics.stranger_refused(&fault);
                 // What was just appended is the refusal, unless the fault is a silent one.
                 let refusal = state.log.latest().filter(|_| !fault.is_silent()).cloned();
                 let notice = refusal.map(|entry| {
@@ -184,6 +194,7 @@ impl Hub {
         };
         drop(state);
         self.shared.readers.wake_all();
+        self.shared.metrics.fanned_out(handed_in);
         reply
     }
 
@@ -246,7 +257,10 @@ impl Hub {
         let mut state = self.lock();
         let head = state.log.head();
         let lags = state.progress.iter().map(|(seat, progress)| (*seat, progress.get().lag(head)));
+        let mut furthest = 0;
+        let lags = lags.inspect(|(_, lag)| furthest = lag.entries.max(furthest));
         let laggards: Vec<_> = lags.filter(|(_, lag)| lag.exceeds(self.shared.max_lag)).collect();
+        self.shared.furthest.store(furthest, Ordering::Relaxed);
         if laggards.is_empty() {
             return;
         }
@@ -282,9 +296,11 @@ impl Hub {
     /// The critical section: lets the room change, and appends what follows from it to the log.
     fn change<R>(&self, state: &mut State, act: impl FnOnce(&mut Room, &mut Vec<Entry>) -> R) -> R {
         let State { room, log, scratch, .. } = state;
+        let before = room.now();
         let result = act(room, scratch);
         for entry in scratch.drain(..) {
             self.shared.ledger.owe(u64::from(entry.fan.audience));
+            self.shared.metrics.appended(before, &entry);
             let entry = Arc::new(EncodedEntry::new(entry, &self.shared.server));
             let bytes = entry.shared_bytes();
             log.append(entry, bytes);

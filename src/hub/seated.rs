@@ -10,7 +10,12 @@ use crate::wire::{Frame, encoded::Roster};
 use std::{
     sync::Arc,
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
+
+/// The least time between two samples of one participant's latency. Under load a sample for each
+/// portion would be one for each message and recipient.
+const BETWEEN_SAMPLES: Duration = Duration::from_secs(1);
 
 /// A taken seat. See the module's text.
 #[derive(Debug)]
@@ -26,13 +31,16 @@ pub struct Seated {
     delivered: u64,
     /// How many of `delivered` the ledger knows of.
     booked: u64,
+    /// When the message was accepted whose latency was sampled last.
+    sampled: Option<Instant>,
 }
 
 impl Seated {
     pub(super) fn new(reader: Reader, welcome: Welcome, progress: Arc<Progress>) -> Self {
         let Welcome { cursor, who, present } = welcome;
         let roster = Roster::new(&present);
-        Self { reader, cursor, who, progress, roster, end: None, delivered: 0, booked: 0 }
+        let (end, sampled) = (None, None);
+        Self { reader, cursor, who, progress, roster, end, delivered: 0, booked: 0, sampled }
     }
 
     /// The seat's number.
@@ -74,8 +82,21 @@ impl Seated {
                 };
                 // The Ack is not part of any audience.
                 self.delivered += u64::from(delivery.part != Part::Ack);
+                if self.reader.is_at_portion_end() {
+                    self.sample(entry.accepted_at);
+                }
                 return Poll::Ready(Ok(Frame::new(entry, delivery, roster)));
             }
+        }
+    }
+
+    /// Measures the latency of this delivery, unless the last sample is too recent. That is told
+    /// from the times of acceptance, so passing one over does not cost a look at the clock.
+    fn sample(&mut self, accepted_at: Instant) {
+        let next = self.sampled.map(|sampled| sampled + BETWEEN_SAMPLES);
+        if next.is_none_or(|next| accepted_at >= next) {
+            self.sampled = Some(accepted_at);
+            self.reader.hub().shared.metrics.handed_over(accepted_at);
         }
     }
 

@@ -12,13 +12,20 @@ use std::task::{Context, Poll};
 pub struct Visit {
     hub: Hub,
     slot: SlotId,
+    /// True once somebody was let in, or was refused: the end of that is counted elsewhere.
+    is_known: bool,
 }
 
 impl Visit {
     pub(super) fn new(hub: Hub) -> Self {
         let slot = hub.shared.strangers.enrol();
         hub.shared.visits.send_modify(|visits| *visits += 1);
-        Self { hub, slot }
+        Self { hub, slot, is_known: false }
+    }
+
+    /// Notes that what was said first has been judged.
+    pub fn judged(&mut self) {
+        self.is_known = true;
     }
 
     /// Ready once the room is closed.
@@ -32,6 +39,9 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.hub.shared.strangers.leave(self.slot);
+        if !self.is_known {
+            self.hub.shared.metrics.stranger_left();
+        }
         self.hub.shared.visits.send_modify(|visits| *visits -= 1);
     }
 }

@@ -44,15 +44,17 @@ pub fn is_delivery(event: &Event) -> bool {
     )
 }
 
-/// Writes a server's event to the log.
+/// Writes a server's event to the log. The participant that it concerns is a field as well, for
+/// whoever searches the JSON form.
 pub fn log(event: &Event) {
     let lamport_time = event.time.to_wire();
+    let participant = event.peer.as_deref();
     let line = ServerLine(event);
     if is_delivery(event) {
-        tracing::debug!(target: DELIVERY, lamport_time, "{line}");
+        tracing::debug!(target: DELIVERY, lamport_time, participant, "{line}");
     } else if event.kind == Kind::Lost {
-        tracing::warn!(lamport_time, "{line}");
+        tracing::warn!(lamport_time, participant, "{line}");
     } else {
-        tracing::info!(lamport_time, "{line}");
+        tracing::info!(lamport_time, participant, "{line}");
     }
 }

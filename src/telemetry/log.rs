@@ -2,18 +2,25 @@
 //!
 //! The text form is the original's: `2023/10/29 18:32:06 [Lamport time: 3] Client … has connected`.
 //! Warnings and errors carry their level behind the time; other facts follow the sentence as
-//! `name=value`. The JSON form is `tracing-subscriber`'s, one object a line. Both go to standard
+//! `name=value`. The JSON form is `tracing-subscriber`'s, one flat object a line. Both go to standard
 //! error, so that standard output stays for what a command was asked for.
+//!
+//! Lines are written by a thread of their own. Whoever has something to say hands it over and goes
+//! on; if standard error takes lines too slowly, or not at all, then up to [`BUFFERED_LINES`] wait
+//! and what is more is dropped and counted, because a chat must not stop over its log.
 
 use jiff::Zoned;
 use std::{
     env::VarError,
     fmt::{self, Write as _},
+    io::BufWriter,
+    sync::OnceLock,
 };
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
 };
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
@@ -21,6 +28,26 @@ use tracing_subscriber::{
     registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
+
+/// The most lines that wait to be written. At some two hundred bytes a line that is a few megabytes.
+const BUFFERED_LINES: usize = 16_384;
+
+/// Counts the lines that were dropped. There is one log in a process, so there is one of these.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Keeps the log writing. Dropping it writes what is still to be written, for a second at most: if
+/// standard error takes nothing any more, the process ends without those lines.
+#[derive(Debug)]
+#[must_use = "lines that are still to be written are lost with it"]
+pub struct Log {
+    _writer: WorkerGuard,
+}
+
+/// How many lines of this process's log were dropped so far.
+#[must_use]
+pub fn dropped_lines() -> u64 {
+    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
+}
 
 /// The forms of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,23 +70,36 @@ pub fn stamp() -> impl fmt::Display {
 ///
 /// # Errors
 /// If the filter does not parse, or a log has been started already.
-pub fn start(format: Format, filter: Option<&str>) -> Result<(), String> {
+pub fn start(format: Format, filter: Option<&str>) -> Result<Log, String> {
     let filter = EnvFilter::try_new(filter.unwrap_or("info"))
         .map_err(|error| format!("CHITTYCHAT_LOG is not a log filter such as info: {error}"))?;
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // What is there to be written is written at once, and then flushed.
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(BUFFERED_LINES)
+        .lossy(true)
+        .thread_name("log")
+        .finish(BufWriter::new(std::io::stderr()));
+    let dropped = writer.error_counter();
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
         Format::Text => registry.with(layer.event_format(Original)).try_init(),
-        Format::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        Format::Json => {
+            // Spans would be objects in the object. What is worth telling is a field of the event.
+            let json = layer.json().flatten_event(true);
+            registry.with(json.with_current_span(false).with_span_list(false)).try_init()
+        }
     }
-    .map_err(|error| format!("the log cannot be started: {error}"))
+    .map_err(|error| format!("the log cannot be started: {error}"))?;
+    DROPPED.get_or_init(|| dropped);
+    Ok(Log { _writer: guard })
 }
 
 /// Starts the log with the filter that the variable `CHITTYCHAT_LOG` holds.
 ///
 /// # Errors
 /// As [`start`], and if the variable is not text.
-pub fn start_from_environment(format: Format) -> Result<(), String> {
+pub fn start_from_environment(format: Format) -> Result<Log, String> {
     match std::env::var("CHITTYCHAT_LOG") {
         Ok(filter) => start(format, Some(&filter)),
         Err(VarError::NotPresent) => start(format, None),
@@ -115,10 +155,11 @@ impl Visit for Parts {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a String does not fail.
-        let _ = if field.name() == "message" {
-            write!(self.sentence, "{value:?}")
-        } else {
-            write!(self.facts, " {}={value:?}", field.name())
+        let _ = match field.name() {
+            "message" => write!(self.sentence, "{value:?}"),
+            // The sentence names the participant already.
+            "participant" => Ok(()),
+            name => write!(self.facts, " {name}={value:?}"),
         };
     }
 }

@@ -15,7 +15,7 @@ use prost::{
     Message as _,
     encoding::{WireType, encode_key, encode_varint},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// The field number of `time`.
 const TIME: u32 = 3;
@@ -27,6 +27,8 @@ const ROSTER_BYTES: usize = 1 << 20;
 pub struct EncodedEntry {
     /// The entry.
     pub entry: Entry,
+    /// When it was encoded, which is when it was accepted: that is one step.
+    pub accepted_at: Instant,
     shared: Box<[u8]>,
 }
 
@@ -35,7 +37,7 @@ impl EncodedEntry {
     #[must_use]
     pub fn new(entry: Entry, server: &Participant) -> Self {
         let shared = to_pb(&entry, server).encode_to_vec().into_boxed_slice();
-        Self { entry, shared }
+        Self { entry, accepted_at: Instant::now(), shared }
     }
 
     /// How many bytes the shared part has: what the entry counts for in the log.

@@ -8,6 +8,7 @@
 //! - `garbage`: bytes that are no message, and no HTTP/2 either;
 //! - `manners`: what a person may do wrong, and stays;
 //! - `bounds`: a reader that never reads;
+//! - `metrics`: what is counted, exactly, and the log that must not hold anybody up;
 //! - `lifecycle`: health, reflection, probes, and every way to stop;
 //! - `crowd`: a thousand participants;
 //! - `transcripts`: the report's two conversations, through real processes;
@@ -28,6 +29,7 @@ mod legacy;
 mod lifecycle;
 mod losses;
 mod manners;
+mod metrics;
 mod support;
 mod transcripts;
 mod violations;

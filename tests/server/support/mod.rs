@@ -7,6 +7,7 @@ mod listener;
 mod peer;
 mod process;
 mod raw;
+mod scrape;
 mod server;
 mod world;
 
@@ -14,6 +15,7 @@ pub use listener::{Heard, Listener};
 pub use peer::{Peer, channel};
 pub use process::Process;
 pub use raw::{Connection, RawPeer, frame};
+pub use scrape::Scrape;
 pub use server::Server;
 pub use world::{World, joined_by, left_by};
 

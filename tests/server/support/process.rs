@@ -8,7 +8,7 @@ use nix::{
 use std::{
     env,
     io::{BufRead as _, BufReader, Read, Write as _},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
     thread,
 };
 use tokio::sync::watch;
@@ -21,31 +21,34 @@ pub struct Process {
     pub out: Lines,
     /// Its standard error.
     pub err: Lines,
+    /// What of its standard error nobody reads: open, so that it fills up.
+    _unread: Option<BufReader<ChildStderr>>,
 }
 
 impl Process {
     /// Starts `chittychat` with these arguments, and of its own variables with only these.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chittychat"));
-        let ours = env::vars_os().map(|(name, _)| name);
-        for name in ours.filter(|name| name.to_string_lossy().starts_with("CHITTYCHAT")) {
-            command.env_remove(name);
-        }
-        let mut child = command
-            .args(arguments)
-            .envs(variables.iter().copied())
-            // Not where a settings file may lie.
-            .current_dir(env!("CARGO_TARGET_TMPDIR"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        let mut child = spawn(arguments, variables);
         let out = Lines::of(child.stdout.take().expect("it is piped"));
         let err = Lines::of(child.stderr.take().expect("it is piped"));
-        Self { child, out, err }
+        Self { child, out, err, _unread: None }
     }
 
+    /// Starts it likewise, reads its standard error up to a line with `last` in it, and no more.
+    pub fn start_unread(arguments: &[&str], variables: &[(&str, &str)], last: &str) -> Self {
+        let mut child = spawn(arguments, variables);
+        let out = Lines::of(child.stdout.take().expect("it is piped"));
+        let mut unread = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut lines: Vec<String> = Vec::new();
+        while !lines.last().is_some_and(|line| line.contains(last)) {
+            let mut line = String::new();
+            let bytes = unread.read_line(&mut line).expect("its standard error can be read");
+            assert!(bytes > 0, "it ended before {last:?}: {lines:#?}");
+            lines.push(line.trim_end().to_owned());
+        }
+        let err = Lines(watch::channel(lines).1);
+        Self { child, out, err, _unread: Some(unread) }
+    }
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -73,6 +76,24 @@ impl Process {
         let status = self.child.wait().expect("a child can be waited for");
         status.code().unwrap_or_else(|| panic!("it did not exit by itself: {status}"))
     }
+}
+
+fn spawn(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chittychat"));
+    let ours = env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|name| name.to_string_lossy().starts_with("CHITTYCHAT")) {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .envs(variables.iter().copied())
+        // Not where a settings file may lie.
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
 }
 
 impl Drop for Process {

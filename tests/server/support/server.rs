@@ -12,6 +12,9 @@ use tokio::{
 #[cfg(target_os = "linux")]
 const TICKS: f64 = 100.0;
 
+/// A server on whatever ports are free.
+const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+
 /// A running `chittychat serve` on free ports.
 #[derive(Debug)]
 pub struct Server {
@@ -26,8 +29,16 @@ pub struct Server {
 impl Server {
     /// Starts a server with these variables, and waits until it says where it listens.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
-        let process = Process::start(&arguments, variables);
+        Self::of(Process::start(&SERVE, variables)).await
+    }
+
+    /// Starts a server whose log is read as far as where it listens, and then no further.
+    pub async fn start_unread(variables: &[(&str, &str)]) -> Self {
+        let last = "Serving probes at address: ";
+        Self::of(Process::start_unread(&SERVE, variables, last)).await
+    }
+
+    async fn of(process: Process) -> Self {
         let address = address_in(&process.err.wait_for(&["Started server at address: "]).await);
         let http = address_in(&process.err.wait_for(&["Serving probes at address: "]).await);
         Self { process, address, http_address: http }
@@ -93,9 +104,11 @@ impl Server {
     }
 }
 
-/// The address in a line such as `… at address: 127.0.0.1 and at port: 8080`.
+/// The address in a line such as `… at address: 127.0.0.1 and at port: 8080`. If the line is JSON,
+/// more follows.
 fn address_in(line: &str) -> SocketAddr {
     let (_, place) = line.split_once(" at address: ").expect("the line names an address");
     let (ip, port) = place.split_once(" and at port: ").expect("the line names a port");
+    let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     SocketAddr::new(ip.parse().expect("an IP address"), port.parse().expect("a port"))
 }

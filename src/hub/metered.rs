@@ -1,0 +1,35 @@
+//! The room's metrics: what is read of it when somebody asks, and the handle for those who measure.
+//!
+//! A scrape takes the room's lock for two numbers and no longer; everything else is counted as it
+//! happens, or by the sweeper.
+
+use super::Hub;
+use crate::telemetry::{
+    log,
+    metrics::{Metrics, Readings},
+};
+use std::sync::{Arc, atomic::Ordering};
+
+impl Hub {
+    /// The room's metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+
+    /// All metrics in the text format of Prometheus. It may take a while: see [`Metrics::scrape`].
+    #[must_use]
+    pub fn scrape(&self) -> String {
+        let (present, now) = {
+            let state = self.lock();
+            (state.room.present().len(), state.room.now())
+        };
+        self.shared.metrics.scrape(&Readings {
+            present,
+            now,
+            lag_max: self.shared.furthest.load(Ordering::Relaxed),
+            account: self.books().account,
+            log_lines_dropped: log::dropped_lines(),
+        })
+    }
+}

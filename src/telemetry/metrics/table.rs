@@ -1,0 +1,195 @@
+//! The table of metrics: every name, type, unit, label and meaning, and no other place has any.
+//!
+//! Handles are made from its rows, the scrape is sorted by it, and `docs/metrics.md` is printed from
+//! it; a test holds the three together. It measures nothing itself.
+//!
+//! Names follow Prometheus: base units at the end, `_total` on counters. Label values are closed
+//! sets that stand here in full, so a stranger can invent none, and each has its series from the
+//! start: a rate over a series that springs up with its first event misses that event. No name and
+//! no address of a participant is ever a label.
+
+use std::fmt::Write as _;
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// The name, exactly as it is scraped.
+    pub name: &'static str,
+    /// What it does over time.
+    pub kind: Kind,
+    /// What one of it is.
+    pub unit: &'static str,
+    /// Its label, and all values that the label takes.
+    pub label: Option<(&'static str, &'static [&'static str])>,
+    /// What it says, in a sentence.
+    pub help: &'static str,
+}
+
+/// The types of metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A whole number that only rises.
+    Counter,
+    /// A number with a fraction that only rises. The exporter counts in whole numbers, so such a one
+    /// is kept as a gauge and declared as the counter it is.
+    FractionalCounter,
+    /// A number that rises and falls.
+    Gauge,
+    /// Samples, sorted into these bounds.
+    Histogram(&'static [f64]),
+}
+
+impl Kind {
+    /// The type as Prometheus names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counter | Self::FractionalCounter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+impl Metric {
+    const fn new(kind: Kind, name: &'static str, unit: &'static str, help: &'static str) -> Self {
+        Self { name, kind, unit, label: None, help }
+    }
+
+    const fn by(self, label: &'static str, values: &'static [&'static str]) -> Self {
+        Self { label: Some((label, values)), ..self }
+    }
+}
+
+/// Makes a constant of each row, for the handles to be made from, and the table of them all.
+macro_rules! table {
+    ($($row:ident = $metric:expr;)*) => {
+        $(pub(super) const $row: Metric = $metric;)*
+        /// All rows, in the order in which they are shown.
+        pub static TABLE: &[Metric] = &[$($row),*];
+    };
+}
+
+/// What a message was. What could not be accepted, whatever it wanted to be, is unfit.
+const TYPES: &[&str] = &["connect", "publish", "disconnect", "unfit"];
+/// One for each `chat::Fault`.
+const REASONS: &[&str] = &[
+    "text",
+    "too_fast",
+    "not_connected",
+    "second_connect",
+    "unknown_type",
+    "missing_reference",
+    "bad_reference",
+    "impersonation",
+    "already_present",
+    "room_full",
+    "closing",
+    "undecodable",
+    "oversized",
+    "negative_time",
+    "clock_jump",
+];
+const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
+/// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
+const ENDS: &[&str] = &[
+    "disconnected",
+    "lost",
+    "violated",
+    "evicted",
+    "server_stopped",
+    "refused",
+    "never_connected",
+];
+
+const AUDIENCES: &[f64] =
+    &[0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 2e4];
+const ACCEPTANCE: &[f64] =
+    &[1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1e-1, 1.0];
+const LATENCIES: &[f64] =
+    &[1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 0.1, 0.5, 1.0, 5.0];
+const JUMPS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 100.0, 1e3, 1e4, 1e6, 1e8, 2_147_483_647.0];
+
+table! {
+    CONNECTED_CLIENTS = Metric::new(Kind::Gauge, "chittychat_connected_clients", "participants",
+        "Participants that are present.");
+    MESSAGES_RECEIVED = Metric::new(Kind::Counter, "chittychat_messages_received_total", "messages",
+        "Messages received, by what they were. Whatever was refused is unfit.").by("type", TYPES);
+    MESSAGES_REJECTED = Metric::new(Kind::Counter, "chittychat_messages_rejected_total", "messages",
+        "Messages refused, by reason. Together they are the unfit ones received.")
+        .by("reason", REASONS);
+    AUDIENCE = Metric::new(Kind::Counter, "chittychat_audience_total", "deliveries",
+        "Deliveries owed: the recipients of every message when it was accepted. Once everybody has \
+        read or gone it equals all chittychat_deliveries_total together, and it is never less.");
+    DELIVERIES = Metric::new(Kind::Counter, "chittychat_deliveries_total", "deliveries",
+        "What became of deliveries owed: sent (handed to the transport), lagged (unread by somebody \
+        evicted) or gone (unread by somebody who left). Booked once for each portion read, and at \
+        the end of the stream.").by("outcome", OUTCOMES);
+    STREAMS_CLOSED = Metric::new(Kind::Counter, "chittychat_streams_closed_total", "streams",
+        "Streams that ended, by how. One with a participant counts when that has left the room; one \
+        on which nobody came in ends as refused, or as never_connected.").by("reason", ENDS);
+    EVICTIONS = Metric::new(Kind::Counter, "chittychat_evictions_total", "participants",
+        "Participants taken out because they lagged too far behind the log.");
+    LAG_MAX = Metric::new(Kind::Gauge, "chittychat_lag_entries_max", "entries",
+        "The most entries that any participant has yet to read, as the sweeper last saw it (every \
+        100 ms).");
+    FANOUT_RECIPIENTS = Metric::new(Kind::Histogram(AUDIENCES), "chittychat_fanout_recipients",
+        "recipients", "How many recipients a join, a publish, a leave or the closing of the room had.");
+    FANOUT_DURATION = Metric::new(Kind::Histogram(ACCEPTANCE), "chittychat_fanout_duration_seconds",
+        "seconds", "From handing a received message to the room until every waiting recipient was \
+        woken: waiting for the room, stamping, encoding, appending, waking. Delivery comes after \
+        that, and is chittychat_delivery_latency_seconds.");
+    DELIVERY_LATENCY = Metric::new(Kind::Histogram(LATENCIES),
+        "chittychat_delivery_latency_seconds", "seconds", "From acceptance of a message until one \
+        recipient's frame was handed to the transport. A sample: for each participant at most one a \
+        second, the last frame of a portion read. Its count is no count of deliveries.");
+    LAMPORT_TIME = Metric::new(Kind::Gauge, "chittychat_lamport_time", "ticks",
+        "The Lamport time of the server's latest event. Peers of the original's schema end at \
+        2147483647.");
+    LAMPORT_JUMP = Metric::new(Kind::Histogram(JUMPS), "chittychat_lamport_jump", "ticks",
+        "How far a received message moved the server's Lamport clock: 1 if the sender's clock was \
+        not ahead.");
+    LOG_LINES_DROPPED = Metric::new(Kind::Counter, "chittychat_log_lines_dropped_total", "lines",
+        "Log lines that were not written, because standard error took them too slowly.");
+    BUILD_INFO = Metric::new(Kind::Gauge, "chittychat_build_info", "",
+        "Always 1; the label says which version runs.").by("version", &[env!("CARGO_PKG_VERSION")]);
+    CPU = Metric::new(Kind::FractionalCounter, "process_cpu_seconds_total", "seconds",
+        "User and system CPU time that the process has used.");
+    OPEN_FDS = Metric::new(Kind::Gauge, "process_open_fds", "descriptors",
+        "File descriptors that are open.");
+    MAX_FDS = Metric::new(Kind::Gauge, "process_max_fds", "descriptors",
+        "File descriptors that may be open; 0 is no limit.");
+    RESIDENT = Metric::new(Kind::Gauge, "process_resident_memory_bytes", "bytes",
+        "Memory that is resident.");
+    VIRTUAL = Metric::new(Kind::Gauge, "process_virtual_memory_bytes", "bytes", "Virtual memory.");
+    VIRTUAL_MAX = Metric::new(Kind::Gauge, "process_virtual_memory_max_bytes", "bytes",
+        "Virtual memory that there may be; 0 is no limit.");
+    START_TIME = Metric::new(Kind::Gauge, "process_start_time_seconds", "seconds",
+        "When the process started, since 1970.");
+    THREADS = Metric::new(Kind::Gauge, "process_threads", "threads", "Threads of the process.");
+    WORKERS = Metric::new(Kind::Gauge, "tokio_workers", "threads",
+        "Worker threads of the runtime.");
+    ALIVE_TASKS = Metric::new(Kind::Gauge, "tokio_alive_tasks", "tasks",
+        "Tasks of the runtime that have not ended.");
+    QUEUE_DEPTH = Metric::new(Kind::Gauge, "tokio_global_queue_depth", "tasks",
+        "Tasks that wait in the runtime's global queue.");
+    BUSY = Metric::new(Kind::FractionalCounter, "tokio_worker_busy_seconds_total", "seconds",
+        "Time that the runtime's workers were busy, all together.");
+}
+
+/// The table as Markdown, as `docs/metrics.md` holds it.
+#[must_use]
+pub fn metrics_table() -> String {
+    let mut print =
+        String::from("| name | type | unit | labels | meaning |\n|---|---|---|---|---|\n");
+    for Metric { name, kind, unit, label, help } in TABLE {
+        let label = match label {
+            Some((label, _)) if *name == BUILD_INFO.name => format!("`{label}`"),
+            Some((label, values)) => format!("`{label}`: `{}`", values.join("`, `")),
+            None => String::new(),
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(print, "| `{name}` | {} | {unit} | {label} | {help} |", kind.name());
+    }
+    print
+}
