@@ -113,18 +113,23 @@ fn is_inhabited(stack: &Stack) {
 
 /// The collector prints every span that it receives.
 fn traces(stack: &Stack) {
-    let settings =
-        docker(&["run", "--rm", "--network=none", "chittychat", "serve", "--print-config"]);
-    if !settings.contains("[trace]") {
+    if !makes_traces() {
         eprintln!("  left out: this program makes no traces");
         return;
     }
     until("the whole path of a message, with its times", PATIENCE, || {
         let spans = stack.log("jaeger");
-        let path = ["publish", "process", "deliver", "receive"];
+        let path =
+            ["chittychat-client", "publish", "chittychat-server", "process", "deliver", "receive"];
         let times = ["lamport.time", "lamport.node", "lamport.cause.time", "lamport.cause.node"];
         path.iter().chain(&times).all(|word| spans.contains(word)).then_some(())
     });
+}
+
+/// True if the program in the image makes traces at all.
+pub fn makes_traces() -> bool {
+    let arguments = ["run", "--rm", "--network=none", "chittychat", "serve", "--print-config"];
+    docker(&arguments).contains("[trace]")
 }
 
 fn loss(stack: &Stack) {
