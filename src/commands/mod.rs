@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand, and what they have in common.
 
+pub mod bench;
 pub mod completions;
 pub mod demo;
 pub mod healthcheck;
@@ -31,6 +32,8 @@ pub enum Command {
     Serve(serve::Args),
     /// Join a room: interactively on a terminal, line by line on a pipe
     Join(join::Args),
+    /// Load a server, check that nothing is lost or out of order, and measure it
+    Bench(bench::Args),
     /// Ask a server whether it is serving: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::Args),
     /// Print a completion script for a shell
@@ -47,6 +50,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Join(args) => join::run(args).await,
+            Command::Bench(args) => bench::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
             Command::Completions(args) => completions::run(&args),
         }

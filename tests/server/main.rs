@@ -13,11 +13,13 @@
 //! - `crowd`: a thousand participants;
 //! - `transcripts`: the report's two conversations, through real processes;
 //! - `legacy`: peers generated from the original's own schema, in both directions;
+//! - `bench`: the load generator;
 //! - `demo`: what whoever tries the program first sees.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod bench;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod commands;
