@@ -104,8 +104,8 @@ fn up(stack: &Stack) {
 fn is_inhabited(stack: &Stack) {
     until("three people in one room", PATIENCE, || {
         let server = stack.log("server");
-        let joined = server.lines().filter(|line| line.ends_with("has connected"));
-        let last = joined.last()?.split("Client ").nth(1)?.split(" has").next()?;
+        let mut joined = server.lines().filter(|line| line.ends_with("has connected"));
+        let last = joined.next_back()?.split("Client ").nth(1)?.split(" has").next()?;
         let joined = format!("{last} has joined");
         BOTS.iter().all(|bot| stack.log(bot).contains(&joined)).then_some(())
     });
