@@ -204,6 +204,7 @@ fn links_in_the_documents_lead_somewhere() {
         "CONTRIBUTING.md",
         "docs/clocks.md",
         "docs/architecture.md",
+        "docs/operations.md",
         "docs/metrics.md",
         "docs/settings.md",
         "docs/tracing.md",
