@@ -11,6 +11,7 @@
 
 mod ledger;
 mod metered;
+mod progress;
 mod reader;
 mod scribe;
 mod seated;
@@ -33,6 +34,7 @@ use crate::chat::{
 };
 use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{EncodedEntry, Frame, Inbound};
+use progress::Progress;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -98,27 +100,6 @@ struct State {
     progress: BTreeMap<Seat, Arc<Progress>>,
     /// The entries of the change under way; kept to spare an allocation for each.
     scratch: Vec<Entry>,
-}
-
-/// Where a reader stands, as others may see it: right to within one portion of reading.
-#[derive(Debug, Default)]
-struct Progress {
-    entries: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Progress {
-    fn set(&self, position: Position) {
-        self.entries.store(position.entries, Ordering::Relaxed);
-        self.bytes.store(position.bytes, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> Position {
-        Position {
-            entries: self.entries.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-        }
-    }
 }
 
 /// What became of what a stream handed in.
@@ -197,8 +178,7 @@ impl Hub {
     fn answer(&self, mut state: MutexGuard<'_, State>, start: Position, outcome: Outcome) -> Reply {
         match outcome {
             Outcome::Joined(welcome) => {
-                let progress = Arc::new(Progress::default());
-                progress.set(start);
+                let progress = Arc::new(Progress::at(start));
                 state.progress.insert(welcome.cursor.seat(), Arc::clone(&progress));
                 drop(state);
                 Reply::Joined(Seated::new(Reader::new(self.clone(), start), welcome, progress))
@@ -296,9 +276,7 @@ impl Hub {
             return;
         }
         for (seat, lag) in laggards {
-            state.progress.remove(&seat);
-            let evicted = Departure::Evicted(lag);
-            self.change(&mut state, None, |room, out| room.remove(seat, evicted, out));
+            self.take_out(&mut state, seat, Departure::Evicted(lag));
         }
         drop(state);
         self.shared.readers.wake_all();
@@ -306,24 +284,24 @@ impl Hub {
 
     /// Takes out a participant that the log has overtaken.
     fn evict(&self, seat: Seat, lag: Lag) {
-        let mut state = self.lock();
-        let evicted = Departure::Evicted(lag);
-        self.change(&mut state, None, |room, out| room.remove(seat, evicted, out));
-        drop(state);
+        self.take_out(&mut self.lock(), seat, Departure::Evicted(lag));
         self.shared.readers.wake_all();
     }
 
-    /// Has the leave announced of whoever still sits here, now that the stream is gone, and closes
-    /// the books of the seat after `delivered` deliveries.
-    fn part(&self, seat: Seat, delivered: u64) {
-        let mut state = self.lock();
-        self.change(&mut state, None, |room, out| room.remove(seat, Departure::Lost, out));
-        state.progress.remove(&seat);
-        if let Some(settlement) = state.room.settle(seat) {
+    /// Has the leave announced of whoever still sits here, now that the stream is gone.
+    fn part(&self, seat: Seat) {
+        self.take_out(&mut self.lock(), seat, Departure::Lost);
+        self.shared.readers.wake_all();
+    }
+
+    /// Takes out whoever sits here, if anybody still does, and closes the books of the seat.
+    fn take_out(&self, state: &mut State, seat: Seat, departure: Departure) {
+        self.change(state, None, |room, out| room.remove(seat, departure, out));
+        let settlement = state.room.settle(seat);
+        let delivered = state.progress.remove(&seat).and_then(|progress| progress.close());
+        if let (Some(settlement), Some(delivered)) = (settlement, delivered) {
             self.shared.ledger.settle(settlement, delivered);
         }
-        drop(state);
-        self.shared.readers.wake_all();
     }
 
     /// The critical section: lets the room change, and appends what follows from it to the log.

@@ -4,10 +4,11 @@
 //! Dropping it is what "the stream ended" means here. Whatever ended it, a reset, a keep-alive, a
 //! panic in a handler, the value is dropped, and the room is told once.
 
-use super::{Progress, Reader};
+use super::{Reader, progress::Progress};
 use crate::chat::{Cursor, Departure, Part, Participant, Seat, Welcome};
 use crate::wire::{Frame, encoded::Roster};
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -28,9 +29,8 @@ pub struct Seated {
     roster: Roster,
     /// Why nothing follows, once the cursor has come to its end.
     end: Option<Departure>,
-    delivered: u64,
-    /// How many of `delivered` the ledger knows of.
-    booked: u64,
+    /// Deliveries that the ledger does not know of yet.
+    unbooked: u64,
     /// When the message was accepted whose latency was sampled last.
     sampled: Option<Instant>,
 }
@@ -40,7 +40,7 @@ impl Seated {
         let Welcome { cursor, who, present } = welcome;
         let roster = Roster::new(&present);
         let (end, sampled) = (None, None);
-        Self { reader, cursor, who, progress, roster, end, delivered: 0, booked: 0, sampled }
+        Self { reader, cursor, who, progress, roster, end, unbooked: 0, sampled }
     }
 
     /// The seat's number.
@@ -77,11 +77,11 @@ impl Seated {
             self.end = step.end;
             if let Some(delivery) = step.delivery {
                 let roster = match delivery.part {
-                    Part::Welcome => std::mem::take(&mut self.roster),
+                    Part::Welcome => mem::take(&mut self.roster),
                     Part::Shared | Part::Ack => Roster::default(),
                 };
                 // The Ack is not part of any audience.
-                self.delivered += u64::from(delivery.part != Part::Ack);
+                self.unbooked += u64::from(delivery.part != Part::Ack);
                 if self.reader.is_at_portion_end() {
                     self.sample(entry.accepted_at);
                 }
@@ -103,10 +103,9 @@ impl Seated {
     }
 
     fn book(&mut self) {
-        let news = self.delivered - self.booked;
+        let news = mem::take(&mut self.unbooked);
         if news > 0 {
-            self.reader.hub().shared.ledger.sent(news);
-            self.booked = self.delivered;
+            self.progress.book(&self.reader.hub().shared.ledger, news);
         }
     }
 }
@@ -114,6 +113,6 @@ impl Seated {
 impl Drop for Seated {
     fn drop(&mut self) {
         self.book();
-        self.reader.hub().part(self.seat(), self.delivered);
+        self.reader.hub().part(self.seat());
     }
 }
