@@ -15,11 +15,11 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 const SERVER: &str = "chittychat-server";
 const CLIENT: &str = "chittychat-client";
 
-/// A `join` that sends its spans to the collector.
-fn join(server: &Server, collector: &Collector, name: &str) -> Process {
+/// A `join` that sends its spans where the variables say.
+fn join(server: &Server, variables: &[(&str, &str)], name: &str) -> Process {
     let address = server.address.to_string();
     let arguments = ["join", "--server", &address, "--name", name, "--port", "40"];
-    Process::start(&arguments, &collector.variables())
+    Process::start(&arguments, variables)
 }
 
 /// The spans of a trace, the given step of it, in the order of their Lamport times.
@@ -32,12 +32,31 @@ fn steps<'a>(spans: &'a [Seen], name: &str) -> Vec<&'a Seen> {
 #[tokio::test]
 async fn one_publish_to_two_recipients_is_one_trace_of_six_spans() {
     let collector = Collector::start().await;
-    let mut server = Server::start(&collector.variables()).await;
-    let mut anton = join(&server, &collector, "Anton");
+    converse(&collector.variables()).await;
+    // Whoever has exited has sent all its spans.
+    let all = collector.so_far();
+    is_one_trace_of_six_spans(&all);
+
+    // Joins, leaves, start and stop, and the streams.
+    for (name, count) in [("connect", 3), ("disconnect", 3), ("start", 1), ("stop", 1)] {
+        assert_eq!(all.iter().filter(|span| span.name == name).count(), count, "{name}");
+    }
+    for (name, left) in [("stream opened", [1, 2, 3]), ("stream closed", [0, 1, 2])] {
+        let streams = all.iter().filter(|span| span.name == name);
+        let mut streams: Vec<_> = streams.map(|span| span.number("chittychat.streams")).collect();
+        streams.sort_unstable();
+        assert_eq!(streams, left, "{name}");
+    }
+}
+
+/// Three join, Oliver says one thing, and all leave; then the server stops.
+pub async fn converse(variables: &[(&str, &str)]) {
+    let mut server = Server::start(variables).await;
+    let mut anton = join(&server, variables, "Anton");
     anton.out.wait_for(&["Anton 127.0.0.1:40 has joined"]).await;
-    let mut bjarke = join(&server, &collector, "Bjarke");
+    let mut bjarke = join(&server, variables, "Bjarke");
     anton.out.wait_for(&["Bjarke 127.0.0.1:40 has joined"]).await;
-    let mut oliver = join(&server, &collector, "Oliver");
+    let mut oliver = join(&server, variables, "Oliver");
     for all in [&anton, &bjarke, &oliver] {
         all.out.wait_for(&["Oliver 127.0.0.1:40 has joined"]).await;
     }
@@ -49,10 +68,11 @@ async fn one_publish_to_two_recipients_is_one_trace_of_six_spans() {
         assert_eq!(one.exit_code().await, 0);
     }
     assert_eq!(server.stop().await, 0);
+}
 
-    // Whoever has exited has sent all its spans.
-    let all = collector.so_far();
-    let [publish] = &steps(&all, "publish")[..] else { panic!("one publish: {all:#?}") };
+/// Checks the spans of what Oliver said.
+pub fn is_one_trace_of_six_spans(all: &[Seen]) {
+    let [publish] = &steps(all, "publish")[..] else { panic!("one publish: {all:#?}") };
     let spans: Vec<_> = all.iter().filter(|span| span.trace == publish.trace).cloned().collect();
     assert_eq!(spans.len(), 6, "{spans:#?}");
     let process = steps(&spans, "process")[0];
@@ -95,17 +115,6 @@ async fn one_publish_to_two_recipients_is_one_trace_of_six_spans() {
     assert_eq!(publish.text("service.instance.id"), "Oliver 127.0.0.1:40");
     let told = |span: &Seen| format!("{:?}", span.attributes).contains("Hi there");
     assert!(!all.iter().any(told), "what was said is nobody's business");
-
-    // Joins, leaves, start and stop, and the streams.
-    for (name, count) in [("connect", 3), ("disconnect", 3), ("start", 1), ("stop", 1)] {
-        assert_eq!(all.iter().filter(|span| span.name == name).count(), count, "{name}");
-    }
-    for (name, left) in [("stream opened", [1, 2, 3]), ("stream closed", [0, 1, 2])] {
-        let streams = all.iter().filter(|span| span.name == name);
-        let mut streams: Vec<_> = streams.map(|span| span.number("chittychat.streams")).collect();
-        streams.sort_unstable();
-        assert_eq!(streams, left, "{name}");
-    }
 }
 
 #[tokio::test]

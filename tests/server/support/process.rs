@@ -28,7 +28,11 @@ pub struct Process {
 impl Process {
     /// Starts `chittychat` with these arguments, and of its own variables with only these.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = spawn(arguments, variables);
+        Self::of(spawn(arguments, variables))
+    }
+
+    /// Takes over a child whose output is piped.
+    pub fn of(mut child: Child) -> Self {
         let out = Lines::of(child.stdout.take().expect("it is piped"));
         let err = Lines::of(child.stderr.take().expect("it is piped"));
         Self { child, out, err, _unread: None }
@@ -49,6 +53,7 @@ impl Process {
         let err = Lines(watch::channel(lines).1);
         Self { child, out, err, _unread: Some(unread) }
     }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
