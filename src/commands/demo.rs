@@ -13,7 +13,7 @@ use crate::causality::{Event, Kind, Replay};
 use crate::chat::{Participant, Text, invariant};
 use crate::client::{self, Command, Config, Process, Update};
 use crate::config::Settings;
-use crate::hub::Hub;
+use crate::hub::Reader;
 use crate::shutdown::Signals;
 use crate::telemetry::lines::ServerLine;
 use std::{io::IsTerminal as _, net::SocketAddr, time::Duration};
@@ -145,7 +145,9 @@ impl Play {
             let session = Some((to_session, from_session));
             people.push(Person { config, is_present: false, commands, session });
         }
-        tokio::spawn(watch_server(server.hub.clone(), to_play));
+        // From here on, and not from whenever the task is first run: Anton may be in by then.
+        let (reader, present) = server.hub.read_on();
+        tokio::spawn(watch_server(reader, Replay::resume(present, true), to_play));
         let events = vec![Vec::new(); PEOPLE.len() + 1];
         Ok(Self { view, people, happened, events })
     }
@@ -275,9 +277,7 @@ async fn relay(node: usize, mut updates: mpsc::Receiver<Update>, to_play: mpsc::
 }
 
 /// Passes on the events of the server, worked out from its log.
-async fn watch_server(hub: Hub, to_play: mpsc::Sender<Happened>) {
-    let (mut reader, present) = hub.read_on();
-    let mut replay = Replay::resume(present, true);
+async fn watch_server(mut reader: Reader, mut replay: Replay, to_play: mpsc::Sender<Happened>) {
     while let Some(Ok(entry)) = reader.next().await {
         let mut events = Vec::new();
         replay.read(&entry.entry, &mut |event| events.push(event));

@@ -79,6 +79,8 @@ impl Server {
         let health = serving.health();
         health.set(false).await;
         let (drain, drained) = oneshot::channel();
+        // Before anybody can come in, so that it reads of everybody.
+        let scribe = tokio::spawn(keep_log(hub.clone()));
         let serving = tokio::spawn(async move {
             // A dropped sender drains as well.
             let drained = async { drained.await.unwrap_or_default() };
@@ -86,7 +88,6 @@ impl Server {
                 tracing::error!("the gRPC server failed: {error}");
             }
         });
-        let scribe = tokio::spawn(keep_log(hub.clone()));
         let ready = watch::Sender::new(false);
         let router = http::router(ready.subscribe(), hub.clone());
         let companions = [

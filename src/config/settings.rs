@@ -12,7 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 pub struct Settings {
     /// The port of the chat.
     pub grpc: Grpc,
-    /// The port that probes ask over HTTP.
+    /// The port that Prometheus and probes ask over HTTP.
     pub http: Http,
     /// How much the room keeps, and for whom.
     pub room: Room,
@@ -38,7 +38,7 @@ pub struct Grpc {
     pub listen: SocketAddr,
 }
 
-/// The port that probes ask over HTTP.
+/// The port that Prometheus and probes ask over HTTP.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Http {

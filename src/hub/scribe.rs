@@ -8,23 +8,26 @@ use super::Hub;
 use crate::causality::Replay;
 use crate::telemetry::lines;
 
-/// Writes log lines until the log is finished.
-pub async fn keep_log(hub: Hub) {
+/// Writes log lines until the log is finished: of everything from this call on, whenever the future
+/// is first polled.
+pub fn keep_log(hub: Hub) -> impl Future<Output = ()> {
     let with_deliveries = tracing::enabled!(target: lines::DELIVERY, tracing::Level::DEBUG);
-    let begin = || {
+    let begin = move || {
         let (reader, present) = hub.read_on();
         (reader, Replay::resume(present, with_deliveries))
     };
     let (mut reader, mut replay) = begin();
-    while let Some(next) = reader.next().await {
-        match next {
-            Ok(entry) => {
-                let trace = entry.traced();
-                replay.read(&entry.entry, &mut |event| lines::log(&event, trace));
-            }
-            Err(overtaken) => {
-                tracing::warn!("the log lines of {} were not written", overtaken.lag);
-                (reader, replay) = begin();
+    async move {
+        while let Some(next) = reader.next().await {
+            match next {
+                Ok(entry) => {
+                    let trace = entry.traced();
+                    replay.read(&entry.entry, &mut |event| lines::log(&event, trace));
+                }
+                Err(overtaken) => {
+                    tracing::warn!("the log lines of {} were not written", overtaken.lag);
+                    (reader, replay) = begin();
+                }
             }
         }
     }
