@@ -1,8 +1,8 @@
 //! Compiles the protocol with protox, so that building needs Rust and nothing else.
 //!
 //! One descriptor set serves both the generated types and server reflection. The client is generated
-//! the usual way; the server is described by hand, because its responses are not `Message` but
-//! `Frame`: a message encoded once and stamped for each recipient (see `src/wire`).
+//! the usual way. There is no generated server: its responses are not `Message` but `Frame`, a message
+//! encoded once and stamped for each recipient (see `src/wire` and `src/grpc/service.rs`).
 
 use prost::Message as _;
 use std::{
@@ -21,22 +21,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(["chittychat.proto"], ["proto"])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().build_server(false).compile_fds(descriptors)?;
-
-    let send_message = tonic_build::manual::Method::builder()
-        .name("send_message")
-        .route_name("SendMessage")
-        .input_type("crate::wire::Inbound")
-        .output_type("crate::wire::Frame")
-        .codec_path("crate::wire::RoomCodec")
-        .client_streaming()
-        .server_streaming()
-        .build();
-    let service = tonic_build::manual::Service::builder()
-        .name("ChittyChatService")
-        .package("proto")
-        .method(send_message)
-        .build();
-    tonic_build::manual::Builder::new().build_client(false).compile(&[service]);
     legacy_peer(&out)
 }
 

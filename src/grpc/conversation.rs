@@ -1,9 +1,9 @@
 //! One participant's stream, both directions of it, as the response stream of the RPC.
 //!
-//! There is no task for a participant besides the one that HTTP/2 has for the response anyway: polling
-//! the response for its next frame also takes in what the participant has sent. So a connection that
-//! takes no more bytes is not listened to either, which is the backpressure one wants, and everything
-//! about a participant ends when this value is dropped.
+//! There is no task for a participant besides its connection's: polling the response for its next frame
+//! also takes in what the participant has sent. So a connection that takes no more bytes is not listened
+//! to either, which is the backpressure one wants, and everything about a participant ends when this
+//! value is dropped.
 //!
 //! The rules of fairness: after [`FRAMES_IN_A_ROW`] frames out, what has come in is looked at; after
 //! [`MESSAGES_IN_A_ROW`] messages in, other tasks get their turn.

@@ -3,7 +3,9 @@
 //! It turns streams into calls of the hub and the hub's answers into streams; it decides nothing
 //! about the room. Everything that a client can be told by a status stands in [`status`].
 
+mod connection;
 mod conversation;
+mod response;
 pub mod server;
 mod service;
 pub mod status;

@@ -5,12 +5,23 @@
 //! last stream with it. That can take for ever (an idle connection suffices), so the caller puts a
 //! deadline around it.
 
+use super::connection::{Drain, Nursery, Together};
 use super::service::ChatService;
 use crate::hub::Hub;
 use crate::wire::{DESCRIPTORS, SERVICE};
-use std::{error::Error, io, net::SocketAddr, time::Duration};
-use tokio::net::TcpListener;
-use tonic::transport::{Server, server::TcpIncoming};
+use hyper::server::conn::http2;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{error::Error, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    select,
+    task::JoinSet,
+    time,
+};
+use tonic::service::Routes;
 use tonic_health::{
     ServingStatus,
     pb::{FILE_DESCRIPTOR_SET as HEALTH_DESCRIPTORS, health_server::HealthServer},
@@ -31,6 +42,14 @@ const STREAMS_PER_CONNECTION: u32 = 16_384;
 /// stream at its limit (some 650 frames of 100 bytes) must stay far below that budget.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// How many bytes of a stream may wait for their connection. Beyond that they stay in the room's log,
+/// where all streams share them. It holds one full DATA frame. With hyper's 400 KiB, a thousand streams
+/// on one connection cost 600 MiB in a burst and three times the CPU: see docs/performance.md.
+const SEND_BUFFER: usize = 16 << 10;
+
+/// How long to wait after a connection could not be accepted.
+const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
 
 /// What a stranger may send, and for how long it may be silent.
 #[derive(Clone, Copy, Debug)]
@@ -75,36 +94,78 @@ impl Serving {
         Health(self.health.clone())
     }
 
-    /// Serves until `drain` ends and every connection after it.
+    /// Serves until `drain` ends and every connection after it. Dropping it cuts off what is left.
     ///
     /// # Errors
-    /// If the listener fails, or a descriptor set is not one.
+    /// If a descriptor set is not one.
     pub async fn run(
         self,
         drain: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let Self { hub, limits, listener, health } = self;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let routes = self.routes()?;
+        let Self { limits, listener, .. } = self;
+        let draining = Arc::<Drain>::default();
+        let mut connections = JoinSet::new();
+        let mut drain = pin!(drain);
+        loop {
+            select! {
+                () = &mut drain => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, _)) => {
+                        connections.spawn(connection(socket, &limits, &routes, &draining));
+                    }
+                    // Out of files, most likely: no use to ask again at once.
+                    Err(error) => {
+                        tracing::warn!("cannot accept a connection: {error}");
+                        time::sleep(BETWEEN_FAILURES).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        // From here on the system turns new connections away.
+        drop(listener);
+        draining.start();
+        while connections.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    fn routes(&self) -> Result<Routes, Box<dyn Error + Send + Sync>> {
         let reflection = || {
             Reflection::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(HEALTH_DESCRIPTORS)
         };
-        Server::builder()
-            .http2_keepalive_interval(Some(limits.keepalive_interval))
-            .http2_keepalive_timeout(Some(limits.keepalive_timeout))
-            .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
-            .initial_stream_window_size(Some(STREAM_WINDOW))
-            .initial_connection_window_size(Some(CONNECTION_WINDOW))
-            .add_service(HealthServer::new(HealthService::from_health_reporter(health)))
+        let health = HealthService::from_health_reporter(self.health.clone());
+        Ok(Routes::new(ChatService::new(self.hub.clone(), self.limits))
+            .add_service(HealthServer::new(health))
             // grpcurl up to 1.8 asks in v1alpha, later tools in v1.
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
-            .add_service(ChatService::server(hub, limits))
-            .serve_with_incoming_shutdown(incoming, drain)
-            .await?;
-        Ok(())
+            .prepare())
     }
+}
+
+/// Serves one connection, in one task with its streams.
+fn connection(
+    socket: TcpStream,
+    limits: &Limits,
+    routes: &Routes,
+    drain: &Arc<Drain>,
+) -> impl Future<Output = ()> + use<> {
+    // A socket that refuses this is broken, and says so when it is read.
+    let _ = socket.set_nodelay(true);
+    let nursery = Nursery::default();
+    let connection = http2::Builder::new(nursery.clone())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.keepalive_interval)
+        .keep_alive_timeout(limits.keepalive_timeout)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes.clone()));
+    Together::new(connection, |it| it.graceful_shutdown(), nursery, Arc::clone(drain))
 }
 
 /// A handle on what the health service answers, for the server as a whole and for the chat.

@@ -1,61 +1,25 @@
-//! The server's side of the gRPC codec: drafts in, frames out.
+//! What comes in, decoded: drafts for the room.
 //!
-//! It differs from tonic's own prost codec in two ways. A message that does not decode is a value
-//! here, not a broken stream, because its sender is to be told in a notice before the stream ends.
-//! And what is encoded is not a message but a [`Frame`]: bytes that all recipients share, and a few
-//! of this recipient's own.
+//! It differs from tonic's own prost codec in one way. A message that does not decode is a value here,
+//! not a broken stream, because its sender is to be told in a notice before the stream ends. What goes
+//! out needs no codec: a [`Frame`](super::Frame) writes itself.
 
-use super::{encoded::Frame, from_pb, pb};
+use super::{from_pb, pb};
 use crate::chat::{Draft, Fault};
 use prost::Message as _;
 use tonic::{
     Status,
-    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::{BufferSettings, DecodeBuf, Decoder},
 };
 
 /// What came in: a draft, or what makes it none.
 pub type Inbound = Result<Draft, Fault>;
 
-/// Small buffers, because a participant holds one for as long as it is present (tonic's default of
-/// 8 KiB each way is 11 KiB a head); and a DATA frame is closed at 16 kB, so that a burst fills few.
-fn buffers() -> BufferSettings {
-    BufferSettings::new(512, 16_000)
-}
-
-/// The codec. See the module's text.
+/// The decoder. See the module's text.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RoomCodec;
+pub struct RoomDecoder;
 
-impl Codec for RoomCodec {
-    type Encode = Frame;
-    type Decode = Inbound;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for RoomCodec {
-    type Item = Frame;
-    type Error = Status;
-
-    fn encode(&mut self, frame: Frame, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        frame.write(buffer);
-        Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        buffers()
-    }
-}
-
-impl Decoder for RoomCodec {
+impl Decoder for RoomDecoder {
     type Item = Inbound;
     type Error = Status;
 
@@ -66,7 +30,9 @@ impl Decoder for RoomCodec {
         }))
     }
 
+    /// A small buffer, because a participant holds it for as long as it is present: tonic's default
+    /// is 8 KiB. The second number is about encoding.
     fn buffer_settings(&self) -> BufferSettings {
-        buffers()
+        BufferSettings::new(512, 512)
     }
 }

@@ -152,6 +152,14 @@ impl Frame {
         self.delivery
     }
 
+    /// How much room [`Self::write`] is to be given. An Ack, which is not encoded yet, may need a
+    /// little more.
+    #[must_use]
+    pub fn size_hint(&self) -> usize {
+        const OWN: usize = 1 + 10 + 2 + 1 + size_of::<Traceparent>();
+        self.entry.shared.len() + self.roster.0.len() + OWN
+    }
+
     /// Writes the message.
     pub fn write(&self, buffer: &mut impl BufMut) {
         if self.delivery.part == Part::Ack {

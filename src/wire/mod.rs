@@ -9,18 +9,13 @@ pub mod encoded;
 pub mod from_pb;
 pub mod participant;
 
-/// The types that prost generates from `proto/chittychat.proto`, and tonic's client and server.
+/// The types that prost generates from `proto/chittychat.proto`, and tonic's client.
 pub mod pb {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
     tonic::include_proto!("proto");
-
-    /// The service with `Frame` for a response, built by hand in `build.rs`.
-    pub mod room {
-        include!(concat!(env!("OUT_DIR"), "/proto.ChittyChatService.rs"));
-    }
 }
 
-pub use codec::{Inbound, RoomCodec};
+pub use codec::{Inbound, RoomDecoder};
 pub use encoded::{EncodedEntry, Frame, Traceparent, Tracing};
 
 /// The full name of the service, as health checks and reflection know it.

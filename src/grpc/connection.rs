@@ -1,0 +1,314 @@
+//! One connection and all its streams, in one task.
+//!
+//! Hyper would give each stream a task of its own, and a delivery would then wake two: the stream's,
+//! which encodes, and the connection's, which writes; on two processors, with the connection's state
+//! carried from one to the other. Here the connection's task polls its streams first and the
+//! connection after them, so that what they have to say leaves in the same turn. It is an executor
+//! for one connection, no more; HTTP/2 itself is hyper's.
+//!
+//! A turn ends when nobody has rung meanwhile. What streams and connection say to each other during a
+//! turn rings too, and costs a look and no wake-up: see [`Bell`].
+
+use futures_util::{FutureExt as _, task::AtomicWaker};
+use hyper::rt::Executor;
+use slab::Slab;
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+/// How often streams and connection are polled in one turn before other tasks get theirs.
+const ROUNDS_IN_A_ROW: usize = 8;
+
+type Handler = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Takes in the streams that a connection opens. Clones are the same.
+#[derive(Clone, Default)]
+pub(super) struct Nursery {
+    handlers: Arc<Mutex<Vec<Handler>>>,
+}
+
+impl Nursery {
+    fn lock(&self) -> MutexGuard<'_, Vec<Handler>> {
+        self.handlers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Nursery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nursery").finish_non_exhaustive()
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Nursery {
+    fn execute(&self, handler: F) {
+        // A panic in one handler ends that one's stream. The others do not share its state, nor does
+        // the connection, whose own lock is not held while a handler runs.
+        let handler = AssertUnwindSafe(handler).catch_unwind().map(drop);
+        self.lock().push(Box::pin(handler));
+    }
+}
+
+/// What wakes a connection's task, and says on whose behalf: each stream has one, and so has the
+/// connection itself.
+#[derive(Debug)]
+struct Bell {
+    is_rung: AtomicBool,
+    rest: Arc<Rest>,
+}
+
+/// Whether a connection's task rests, and how it is woken.
+#[derive(Debug, Default)]
+struct Rest {
+    /// The task is at work and will look at its bells again before it rests.
+    is_awake: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Bell {
+    fn is_rung(&self) -> bool {
+        self.is_rung.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // In this order, while the task does the reverse: either it sees the ring, or we see it rest.
+        self.is_rung.store(true, Ordering::SeqCst);
+        if !self.rest.is_awake.load(Ordering::SeqCst) {
+            self.rest.task.wake();
+        }
+    }
+}
+
+/// Tells all connections to drain: to take no new stream, and to end with their last.
+#[derive(Debug, Default)]
+pub(super) struct Drain {
+    is_on: AtomicBool,
+    bells: Mutex<Slab<Arc<Bell>>>,
+}
+
+impl Drain {
+    /// Tells them, and those that come later too.
+    pub(super) fn start(&self) {
+        self.is_on.store(true, Ordering::SeqCst);
+        for (_, bell) in &*self.lock() {
+            bell.wake_by_ref();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slab<Arc<Bell>>> {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A future that is polled when its own bell has been rung.
+struct Member<F: ?Sized> {
+    future: Pin<Box<F>>,
+    bell: Arc<Bell>,
+    waker: Waker,
+}
+
+impl<F: Future + ?Sized> Member<F> {
+    /// A member whose bell has been rung: there is always a first time.
+    fn new(future: Pin<Box<F>>, rest: &Arc<Rest>) -> Self {
+        let bell = Arc::new(Bell { is_rung: AtomicBool::new(true), rest: Arc::clone(rest) });
+        let waker = Waker::from(Arc::clone(&bell));
+        Self { future, bell, waker }
+    }
+
+    /// Polls it if it has been rung for.
+    fn answer(&mut self) -> Option<Poll<F::Output>> {
+        let is_rung = self.bell.is_rung() && self.bell.is_rung.swap(false, Ordering::SeqCst);
+        is_rung.then(|| self.future.as_mut().poll(&mut Context::from_waker(&self.waker)))
+    }
+}
+
+/// A connection that also polls the streams which it has put into its nursery.
+pub(super) struct Together<C> {
+    shut_down: fn(Pin<&mut C>),
+    /// Nothing once it has ended; its streams learn of that by themselves and end too.
+    connection: Option<Member<C>>,
+    streams: Vec<Member<dyn Future<Output = ()> + Send>>,
+    nursery: Nursery,
+    rest: Arc<Rest>,
+    drain: Arc<Drain>,
+    slot: usize,
+    is_draining: bool,
+}
+
+impl<C: Future> Together<C> {
+    /// `connection` must have been given this nursery; `shut_down` tells it to take no new stream and
+    /// to end with its last.
+    pub(super) fn new(
+        connection: C,
+        shut_down: fn(Pin<&mut C>),
+        nursery: Nursery,
+        drain: Arc<Drain>,
+    ) -> Self {
+        let rest = Arc::<Rest>::default();
+        let connection = Member::new(Box::pin(connection), &rest);
+        let slot = drain.lock().insert(Arc::clone(&connection.bell));
+        let (connection, streams) = (Some(connection), Vec::new());
+        Self { shut_down, connection, streams, nursery, rest, drain, slot, is_draining: false }
+    }
+
+    /// Polls whatever has been rung for: the streams, and then the connection, which sends what they
+    /// had to say.
+    fn round(&mut self) {
+        self.streams.retain_mut(|stream| !stream.answer().is_some_and(|polled| polled.is_ready()));
+        let Some(connection) = &mut self.connection else { return };
+        if !self.is_draining && self.drain.is_on.load(Ordering::SeqCst) {
+            self.is_draining = true;
+            (self.shut_down)(connection.future.as_mut());
+        }
+        // Why a connection failed is told by its streams, each to whom it concerns.
+        if connection.answer().is_some_and(|polled| polled.is_ready()) {
+            self.connection = None;
+        }
+        let mut opened = self.nursery.lock();
+        self.streams.extend(opened.drain(..).map(|handler| Member::new(handler, &self.rest)));
+    }
+
+    fn has_more(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| connection.bell.is_rung())
+            || self.streams.iter().any(|stream| stream.bell.is_rung())
+    }
+}
+
+impl<C: Future> Future for Together<C> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.rest.task.register(cx.waker());
+        this.rest.is_awake.store(true, Ordering::SeqCst);
+        this.round();
+        let mut rounds = 1;
+        while this.has_more() && rounds < ROUNDS_IN_A_ROW {
+            this.round();
+            rounds += 1;
+        }
+        if this.connection.is_none() && this.streams.is_empty() {
+            return Poll::Ready(());
+        }
+        this.rest.is_awake.store(false, Ordering::SeqCst);
+        if this.has_more() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<C> Drop for Together<C> {
+    fn drop(&mut self) {
+        self.drain.lock().remove(self.slot);
+    }
+}
+
+impl<C> fmt::Debug for Together<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Together").field("streams", &self.streams.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{future::poll_fn, sync::atomic::AtomicU32};
+    use tokio::sync::Notify;
+
+    /// A connection that opens these streams when it is first polled, and ends when it is drained.
+    struct Opening {
+        handlers: Vec<Handler>,
+        nursery: Nursery,
+        is_drained: bool,
+    }
+
+    impl Future for Opening {
+        type Output = ();
+
+        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            for handler in std::mem::take(&mut self.handlers) {
+                self.nursery.execute(handler);
+            }
+            if self.is_drained { Poll::Ready(()) } else { Poll::Pending }
+        }
+    }
+
+    fn together(handlers: Vec<Handler>, drain: &Arc<Drain>) -> Together<Opening> {
+        let nursery = Nursery::default();
+        let opening = Opening { handlers, nursery: nursery.clone(), is_drained: false };
+        let shut_down = |mut opening: Pin<&mut Opening>| opening.is_drained = true;
+        Together::new(opening, shut_down, nursery, Arc::clone(drain))
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_when_it_is_drained_and_its_last_stream_has_ended() {
+        let (drain, word) = (Arc::<Drain>::default(), Arc::<Notify>::default());
+        let heard = Arc::clone(&word);
+        let handler = Box::pin(async move { heard.notified().await });
+        let mut task = tokio::spawn(together(vec![handler], &drain));
+        drain.start();
+        let early = poll_fn(|cx| Poll::Ready(Pin::new(&mut task).poll(cx).is_ready())).await;
+        assert!(!early, "its stream has not ended");
+        word.notify_one();
+        task.await.expect("no panic");
+        assert!(drain.lock().is_empty(), "it has left nothing behind");
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_stream_and_no_other() {
+        let (drain, word) = (Arc::<Drain>::default(), Arc::<Notify>::default());
+        let (heard, ended) = (Arc::clone(&word), Arc::<AtomicU32>::default());
+        let counter = Arc::clone(&ended);
+        let panicking = Box::pin(async { panic!("on purpose") });
+        let steady = Box::pin(async move {
+            heard.notified().await;
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        let task = tokio::spawn(together(vec![panicking, steady], &drain));
+        word.notify_one();
+        drain.start();
+        task.await.expect("the panic went no further");
+        assert_eq!(ended.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_ring_wakes_a_resting_task_and_not_one_at_work() {
+        struct Wakes(AtomicU32);
+        impl Wake for Wakes {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let wakes = Arc::new(Wakes(AtomicU32::new(0)));
+        let drain = Arc::<Drain>::default();
+        // It rings its own bell while it is polled, once.
+        let mut is_first = true;
+        let echo = poll_fn(move |cx: &mut Context<'_>| {
+            if std::mem::take(&mut is_first) {
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
+        });
+        let mut together = together(vec![Box::pin(echo)], &drain);
+        let waker = Waker::from(Arc::clone(&wakes));
+        let polled = Pin::new(&mut together).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        assert_eq!(wakes.0.load(Ordering::SeqCst), 0, "it was at work and looked again itself");
+        drain.start();
+        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    }
+}
