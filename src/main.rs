@@ -9,8 +9,10 @@ async fn main() -> ExitCode {
     match Cli::parse().run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // If standard error is closed, there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "error: {failure}");
+            // In one piece: the line editor may be drawing its prompt a last time. If standard error
+            // is closed, there is nobody to tell.
+            let line = format!("error: {failure}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
             failure.code().into()
         }
     }
