@@ -173,8 +173,10 @@ impl<C: Future> Together<C> {
             (self.shut_down)(connection.future.as_mut());
         }
         // Why a connection failed is told by its streams, each to whom it concerns.
-        if connection.answer().is_some_and(|polled| polled.is_ready()) {
-            self.connection = None;
+        match connection.answer() {
+            None => return,
+            Some(Poll::Ready(_)) => self.connection = None,
+            Some(Poll::Pending) => {}
         }
         let mut opened = self.nursery.lock();
         self.streams.extend(opened.drain(..).map(|handler| Member::new(handler, &self.rest)));

@@ -8,8 +8,7 @@
 //! The rules of fairness: after [`FRAMES_IN_A_ROW`] frames out, what has come in is looked at; after
 //! [`MESSAGES_IN_A_ROW`] messages in, other tasks get their turn.
 
-use super::server::Limits;
-use super::status;
+use super::{gate::Gated, server::Limits, status};
 use crate::chat::{Act, Draft, Fault};
 use crate::hub::{Hub, Reply, Seated, Visit};
 use crate::wire::{Frame, Inbound};
@@ -31,7 +30,7 @@ pub(super) struct Conversation {
     hub: Hub,
     visit: Visit,
     /// What the participant sends; nothing after it has half-closed.
-    inbound: Option<Streaming<Inbound>>,
+    inbound: Option<Gated<Streaming<Inbound>>>,
     stage: Stage,
     pace: Option<Pace>,
     max_frame_bytes: usize,
@@ -65,7 +64,7 @@ impl Conversation {
         let max_frame_bytes = limits.frame_bytes;
         Self {
             hub,
-            inbound: Some(inbound),
+            inbound: Some(Gated::new(inbound)),
             stage: Stage::Before,
             visit,
             pace,

@@ -5,6 +5,8 @@
 
 mod connection;
 mod conversation;
+mod gate;
+mod outlet;
 mod response;
 pub mod server;
 mod service;

@@ -4,7 +4,7 @@
 //! made for what goes into it and is gone when that has been sent, so a participant that hears nothing
 //! holds no buffer, however large the last message was.
 
-use super::conversation::Conversation;
+use super::{conversation::Conversation, gate::Gated};
 use crate::wire::Frame as Message;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::HeaderMap;
@@ -25,7 +25,7 @@ const PREFIX: usize = 5;
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Response {
-    conversation: Conversation,
+    conversation: Gated<Conversation>,
     /// What there is left to say, once the conversation has ended.
     end: Option<Status>,
     is_over: bool,
@@ -33,7 +33,7 @@ pub(super) struct Response {
 
 impl Response {
     pub(super) fn new(conversation: Conversation) -> Self {
-        Self { conversation, end: None, is_over: false }
+        Self { conversation: Gated::new(conversation), end: None, is_over: false }
     }
 
     /// Writes what is ready into one buffer.

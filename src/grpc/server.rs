@@ -6,14 +6,12 @@
 //! deadline around it.
 
 use super::connection::{Drain, Nursery, Together};
-use super::service::ChatService;
+use super::outlet::Outlet;
+use super::service::Services;
 use crate::hub::Hub;
 use crate::wire::{DESCRIPTORS, SERVICE};
 use hyper::server::conn::http2;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{error::Error, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -102,7 +100,7 @@ impl Serving {
         self,
         drain: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let routes = self.routes()?;
+        let services = self.services()?;
         let Self { limits, listener, .. } = self;
         let draining = Arc::<Drain>::default();
         let mut connections = JoinSet::new();
@@ -112,7 +110,7 @@ impl Serving {
                 () = &mut drain => break,
                 accepted = listener.accept() => match accepted {
                     Ok((socket, _)) => {
-                        connections.spawn(connection(socket, &limits, &routes, &draining));
+                        connections.spawn(connection(socket, &limits, &services, &draining));
                     }
                     // Out of files, most likely: no use to ask again at once.
                     Err(error) => {
@@ -130,19 +128,19 @@ impl Serving {
         Ok(())
     }
 
-    fn routes(&self) -> Result<Routes, Box<dyn Error + Send + Sync>> {
+    fn services(&self) -> Result<Services, Box<dyn Error + Send + Sync>> {
         let reflection = || {
             Reflection::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(HEALTH_DESCRIPTORS)
         };
         let health = HealthService::from_health_reporter(self.health.clone());
-        Ok(Routes::new(ChatService::new(self.hub.clone(), self.limits))
-            .add_service(HealthServer::new(health))
+        let others = Routes::new(HealthServer::new(health))
             // grpcurl up to 1.8 asks in v1alpha, later tools in v1.
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
-            .prepare())
+            .prepare();
+        Ok(Services::new(self.hub.clone(), self.limits, others))
     }
 }
 
@@ -150,7 +148,7 @@ impl Serving {
 fn connection(
     socket: TcpStream,
     limits: &Limits,
-    routes: &Routes,
+    services: &Services,
     drain: &Arc<Drain>,
 ) -> impl Future<Output = ()> + use<> {
     // A socket that refuses this is broken, and says so when it is read.
@@ -164,7 +162,7 @@ fn connection(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes.clone()));
+        .serve_connection(TokioIo::new(Outlet(socket)), services.clone());
     Together::new(connection, |it| it.graceful_shutdown(), nursery, Arc::clone(drain))
 }
 

@@ -1,22 +1,23 @@
-//! The chat service: one RPC, whose stream is handed to a [`Conversation`].
+//! What answers requests: the chat's one RPC, whose stream is handed to a [`Conversation`], and beside
+//! it the services that tonic brings.
 //!
-//! It stands where tonic's generated service would. That one gives every stream a buffer which keeps
-//! the size of the largest message there ever was, so the list of who is present, sent once to a
+//! The chat stands where tonic's generated service would. That one gives every stream a buffer which
+//! keeps the size of the largest message there ever was, so the list of who is present, sent once to a
 //! newcomer, would cost its size for as long as the newcomer stays. Here the response writes itself:
-//! see [`response`](super::response). Requests are read by tonic.
+//! see [`response`](super::response). And it is not behind tonic's router, which boxes bodies three
+//! times over: each box is asked for each delivery. Requests are read by tonic.
 
 use super::{conversation::Conversation, response::Response, server::Limits};
 use crate::hub::Hub;
-use crate::wire::{RoomDecoder, SERVICE};
+use crate::wire::RoomDecoder;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-    task::{Context, Poll},
-};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use std::{convert::Infallible, future::ready, pin::Pin};
 use tonic::{
-    Status, Streaming, body::Body, codegen::Service, metadata::GRPC_CONTENT_TYPE,
-    server::NamedService,
+    Status, Streaming, body::Body, codegen::Service as _, metadata::GRPC_CONTENT_TYPE,
+    service::Routes,
 };
 
 /// Where the RPC is.
@@ -26,34 +27,34 @@ const ENCODING: &str = "grpc-encoding";
 /// How a response says which compressions it would have taken.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-/// The service over one room.
+type Answer = http::Response<Either<Response, Body>>;
+
+/// All services over one room. Clones are the same.
 #[derive(Clone, Debug)]
-pub(super) struct ChatService {
+pub(super) struct Services {
     hub: Hub,
     limits: Limits,
+    others: Routes,
 }
 
-impl ChatService {
-    pub(super) fn new(hub: Hub, limits: Limits) -> Self {
-        Self { hub, limits }
+impl Services {
+    pub(super) fn new(hub: Hub, limits: Limits, others: Routes) -> Self {
+        Self { hub, limits, others }
     }
 
-    fn answer(&self, request: Request<Body>) -> http::Response<Body> {
-        if request.uri().path() != PATH {
-            return Status::unimplemented("").into_http();
-        }
+    fn chat(&self, request: Request<Incoming>) -> Answer {
         if is_compressed(request.headers()) {
             let status = Status::unimplemented("compressed messages are not taken");
             let mut refusal = status.into_http();
             refusal.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            return refusal;
+            return refusal.map(Either::Right);
         }
         let most = Some(self.limits.frame_bytes);
         let inbound = Streaming::new_request(RoomDecoder, request.into_body(), None, most);
         let conversation = Conversation::new(self.hub.clone(), inbound, self.limits);
-        let mut response = http::Response::new(Body::new(Response::new(conversation)));
-        response.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
-        response
+        let mut answer = http::Response::new(Either::Left(Response::new(conversation)));
+        answer.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
+        answer
     }
 }
 
@@ -61,20 +62,17 @@ fn is_compressed(headers: &HeaderMap) -> bool {
     headers.get(ENCODING).is_some_and(|encoding| encoding != "identity")
 }
 
-impl NamedService for ChatService {
-    const NAME: &'static str = SERVICE;
-}
-
-impl Service<Request<Body>> for ChatService {
-    type Response = http::Response<Body>;
+impl hyper::service::Service<Request<Incoming>> for Services {
+    type Response = Answer;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        ready(Ok(self.answer(request)))
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if request.uri().path() == PATH {
+            return Box::pin(ready(Ok(self.chat(request))));
+        }
+        // Always ready, tonic says.
+        let answer = self.others.clone().call(request.map(Body::new));
+        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(Either::Right))))
     }
 }

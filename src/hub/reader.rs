@@ -42,6 +42,11 @@ impl Reader {
         self.taken
     }
 
+    /// True if there is no entry to be handed out: the next call would wait.
+    pub(super) fn is_at_log_end(&self) -> bool {
+        self.portion.is_empty() && !self.has_more()
+    }
+
     /// True if the next entry has to come from the log.
     pub(super) fn is_at_portion_end(&self) -> bool {
         self.portion.is_empty()
@@ -74,6 +79,7 @@ impl Reader {
         poll_fn(|cx| Poll::Ready(ready!(self.poll_entry(cx)))).await
     }
 
+    /// True if the log has what has not been taken from it.
     fn has_more(&self) -> bool {
         self.hub.shared.head.load(Ordering::Acquire) > self.taken.entries
     }
