@@ -1,9 +1,10 @@
 //! `chittychat bench`: loads a server of the protocol, ours or another, and measures what comes of it.
 //!
 //! It is an open loop (`--rate`: the time of every message is fixed in advance, and latency counts
-//! from there, so a server that stalls cannot hide it by slowing the generator down) or a closed
-//! burst (`--burst`). It checks while it measures: nothing may be lost, doubled or out of order, and
-//! if something is, the first counterexample ends the run with exit code 1.
+//! from there, so a server that stalls cannot hide it by slowing the generator down), a burst
+//! (`--burst`), or a closed loop that goes on for a time (`--in-flight`). It checks while it measures:
+//! nothing may be lost, doubled or out of order, and if something is, the first counterexample ends
+//! the run with exit code 1.
 //!
 //! It is no participant: `client` speaks for a person, comes back, shows what it hears. Here one
 //! thread holds thousands of streams over hand-read HTTP/2 ([`framing`]), because a server can only be
@@ -17,6 +18,7 @@ mod fields;
 mod framing;
 mod pacer;
 mod person;
+mod plain;
 mod plan;
 mod progress;
 mod report;
@@ -28,7 +30,7 @@ use crate::client::ServerAddress;
 use clap::ValueEnum;
 use plan::{
     Load, MAX_BURST, MAX_CHURN, MAX_DURATION, MAX_PARTICIPANTS, MAX_RATE, MAX_TEXT_BYTES,
-    MIN_TEXT_BYTES, Plan,
+    MIN_TEXT_BYTES, Plan, Protocol,
 };
 use report::Report;
 use std::{
@@ -56,6 +58,9 @@ pub struct Args {
     /// The server's address
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     server: String,
+    /// What it speaks: the chat's protocol, or what peers are measured by
+    #[arg(long, value_enum, default_value_t)]
+    protocol: Protocol,
     /// How many participants join, 2 to 20,000
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = participants)]
     participants: usize,
@@ -71,10 +76,10 @@ pub struct Args {
     /// This many messages as fast as they go, and then wait for all deliveries
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_BURST))]
     burst: Option<u64>,
-    /// In a burst, how many messages may be on their way at once: with 1, one at a time
-    #[arg(long, value_name = "N", requires = "burst", value_parser = clap::value_parser!(u64).range(1..))]
+    /// How many messages may be on their way at once: with 1, one at a time
+    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..))]
     in_flight: Option<u64>,
-    /// How long messages are sent at the rate, up to 10min
+    /// How long messages are sent, if there is no burst, up to 10min
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, conflicts_with = "burst")]
     duration: Duration,
     /// `each`, `shared`, or how many participants share a connection
@@ -152,16 +157,17 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
             "there is no such process here as --pid names, or no /proc to ask".to_owned(),
         ));
     }
-    let load = match args.burst {
-        Some(messages) => {
-            let in_flight = args.in_flight.unwrap_or(messages);
-            Load::Burst { messages, in_flight }
+    let load = match (args.burst, args.in_flight) {
+        (Some(messages), in_flight) => {
+            Load::Burst { messages, in_flight: in_flight.unwrap_or(messages) }
         }
-        None => {
+        (None, Some(in_flight)) => Load::Closed { in_flight, duration: args.duration },
+        (None, None) => {
             Load::Rate { per_second: args.rate.unwrap_or(DEFAULT_RATE), duration: args.duration }
         }
     };
     let plan = Plan {
+        protocol: args.protocol,
         server,
         authority: address.to_string(),
         run: run_number(),

@@ -66,6 +66,18 @@ async fn one_at_a_time_and_texts_of_any_size() {
 }
 
 #[tokio::test]
+async fn a_closed_loop_goes_on_for_its_time_while_people_come_and_go() {
+    let server = Server::start(&[]).await;
+    let loads = ["--in-flight", "8", "--duration", "1s", "--publishers", "2"];
+    let report = measured(&server, &[&loads[..], &["--churn", "20"]].concat()).await;
+    let count = |name: &str| report[name].as_u64().expect("it is a number");
+    assert!(count("messages") > 100, "as many as go: {report}");
+    assert!(count("leaves") > 0 && count("deliveries") > 10 * count("messages"), "{report}");
+    assert_eq!(report["violation"], serde_json::Value::Null);
+    assert_eq!(report["joining"]["deliveries"], 20 * 21 / 2, "each join is told to all");
+}
+
+#[tokio::test]
 async fn a_server_that_refuses_messages_fails_the_run() {
     let server = Server::start(&[("CHITTYCHAT__LIMITS__MESSAGES_PER_SECOND", "5")]).await;
     let address = server.address.to_string();
@@ -89,6 +101,10 @@ async fn what_makes_no_sense_is_refused() {
         &["--burst", "1", "--rate", "1"],
         &["--connections", "some"],
         &["--pid", "4294967295"],
+        &["--in-flight", "2", "--duration", "1s"],
+        &["--in-flight", "2", "--rate", "1"],
+        &["--protocol", "nats", "--connections", "shared"],
+        &["--protocol", "tcp", "--churn", "1"],
     ] {
         let mut bench = Process::start(&[&["bench"][..], arguments].concat(), &[]);
         assert_eq!(bench.exit_code().await, 2, "{arguments:?}");

@@ -93,6 +93,11 @@ impl Account {
         Self { own, time: 0, accepted: 0, owed }
     }
 
+    /// True for a publisher's account.
+    pub(super) fn is_publishers(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// The recipient is in. Whatever is sent from now on is owed to it; what was sent just before
     /// may come too, or not.
     pub(super) fn joined(&mut self, sent: &[u32]) {

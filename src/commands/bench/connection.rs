@@ -4,11 +4,10 @@
 //! given by the crowd. Nothing here waits.
 
 use super::framing::{self, DEFAULT_WINDOW, Frame, Garbage, MAX_PAYLOAD, WINDOW};
+use super::plain::{self, Word};
+use super::plan::{Plan, Protocol};
 use mio::{Interest, Registry, Token, net::TcpStream};
-use std::{
-    io::{self, ErrorKind, Read as _, Write as _},
-    net::SocketAddr,
-};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 
 /// What is read at once. One buffer serves all connections, so it can be large.
 pub(super) const READ_BYTES: usize = 256 * 1024;
@@ -22,6 +21,7 @@ const OUTBOX_BYTES: usize = 64 * 1024;
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Connection {
+    protocol: Protocol,
     socket: TcpStream,
     outbox: Vec<u8>,
     /// The beginning of a frame.
@@ -33,7 +33,7 @@ pub(super) struct Connection {
     stream_window: i64,
     /// What has come since the server was last allowed more.
     taken: u32,
-    /// HTTP/2's error number, and the reason, if the server has said that it closes the connection.
+    /// HTTP/2's error number (0 over other protocols), and the reason, if the server has said that it closes the connection.
     farewell: Option<(u32, String)>,
 }
 
@@ -51,6 +51,12 @@ pub(super) enum Readiness {
 /// What a stream hears, besides its connection.
 #[derive(Debug)]
 pub(super) enum Heard<'a> {
+    /// Something has come: what follows came at this moment. It is for nobody in particular.
+    Arrival,
+    /// A text, over a protocol that has nothing else.
+    Text(&'a [u8]),
+    /// The participant is in, over such a protocol.
+    Welcome,
     /// Bytes, and what they count for in flow control.
     Data(&'a [u8], u32),
     /// More may be sent.
@@ -61,18 +67,30 @@ pub(super) enum Heard<'a> {
 
 impl Connection {
     /// Begins to connect.
-    pub(super) fn open(server: SocketAddr, token: Token, registry: &Registry) -> io::Result<Self> {
-        let mut socket = TcpStream::connect(server)?;
+    pub(super) fn open(plan: &Plan, token: Token, registry: &Registry) -> io::Result<Self> {
+        let mut socket = TcpStream::connect(plan.server)?;
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let mut outbox = Vec::new();
-        framing::open(&mut outbox);
+        // Over the other protocols nothing but the socket limits what is sent.
+        let window = match plan.protocol {
+            Protocol::Grpc => {
+                framing::open(&mut outbox);
+                DEFAULT_WINDOW
+            }
+            Protocol::Nats => {
+                plain::open_nats(&mut outbox, &plan.subject());
+                i64::MAX
+            }
+            Protocol::Tcp => i64::MAX,
+        };
         Ok(Self {
+            protocol: plan.protocol,
             socket,
             outbox,
             rest: Vec::new(),
             streams: Vec::new(),
-            window: DEFAULT_WINDOW,
-            stream_window: DEFAULT_WINDOW,
+            window,
+            stream_window: window,
             taken: 0,
             farewell: None,
         })
@@ -82,7 +100,9 @@ impl Connection {
     pub(super) fn stream(&mut self, participant: usize, authority: &str) -> (u32, i64) {
         let id = u32::try_from(self.streams.len() * 2 + 1).unwrap_or(u32::MAX);
         self.streams.push(participant);
-        framing::request(&mut self.outbox, id, authority);
+        if self.protocol == Protocol::Grpc {
+            framing::request(&mut self.outbox, id, authority);
+        }
         (id, self.stream_window)
     }
 
@@ -96,6 +116,10 @@ impl Connection {
 
     /// Sends messages. Returns what they count for in the window of their stream.
     pub(super) fn send(&mut self, stream: u32, messages: &[u8], is_last: bool) -> i64 {
+        if self.protocol != Protocol::Grpc {
+            self.outbox.extend_from_slice(messages);
+            return 0;
+        }
         let bytes = framing::data(&mut self.outbox, stream, messages, is_last);
         self.window -= bytes;
         bytes
@@ -158,9 +182,9 @@ impl Connection {
                 }
             };
             let filled = rest + bytes;
+            each(self, 0, 0, Heard::Arrival)?;
             let mut at = 0;
-            while let Some((frame, length)) = framing::read(&buffer[at..filled])? {
-                self.take(frame, &mut each)?;
+            while let Some(length) = self.take_first(&buffer[at..filled], &mut each)? {
                 at += length;
             }
             self.rest.extend_from_slice(&buffer[at..filled]);
@@ -169,6 +193,40 @@ impl Connection {
             }
         }
         Ok(Readiness::More)
+    }
+
+    /// Deals with the first thing in `bytes`, and returns its length if it is whole.
+    fn take_first<E: From<Garbage>>(
+        &mut self,
+        bytes: &[u8],
+        each: &mut impl FnMut(&mut Self, usize, u32, Heard<'_>) -> Result<(), E>,
+    ) -> Result<Option<usize>, E> {
+        let word = match self.protocol {
+            Protocol::Grpc => {
+                let Some((frame, length)) = framing::read(bytes)? else { return Ok(None) };
+                self.take(frame, each)?;
+                return Ok(Some(length));
+            }
+            Protocol::Nats => plain::read_nats(bytes)?,
+            Protocol::Tcp => plain::read_tcp(bytes)?,
+        };
+        let Some((word, length)) = word else { return Ok(None) };
+        let heard = match word {
+            Word::Text(text) => Heard::Text(text),
+            Word::Welcome => Heard::Welcome,
+            Word::Ping => {
+                self.outbox.extend_from_slice(plain::NATS_PONG);
+                return Ok(Some(length));
+            }
+            Word::Error(reason) => {
+                self.farewell = Some((0, String::from_utf8_lossy(reason).into_owned()));
+                return Ok(Some(length));
+            }
+            Word::Other => return Ok(Some(length)),
+        };
+        // Such a connection has one participant, whose stream is the first.
+        each(self, self.streams[0], 1, heard)?;
+        Ok(Some(length))
     }
 
     fn take<E>(
@@ -232,7 +290,7 @@ impl Connection {
     /// What the server said when it closed the connection, in brackets; or nothing.
     pub(super) fn farewell(&self) -> String {
         match &self.farewell {
-            Some((code, reason)) => format!(" (HTTP/2 error {code}: {reason:?})"),
+            Some((code, reason)) => format!(" (error {code}: {reason:?})"),
             None => String::new(),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     connection::{Connection, Heard, READ_BYTES, REST_BYTES, Readiness},
     framing::WINDOW,
     person::{Fault, MESSAGE_BYTES, Person, Stage},
-    plan::{Plan, padding},
+    plan::{Plan, Protocol, padding},
     tally::Tally,
 };
 use crate::wire::participant::Outgoing;
@@ -99,7 +99,7 @@ impl Crowd {
         let at = person.connection;
         if at == self.connections.len() || self.plan.per_connection == 1 {
             let registry = self.poll.registry();
-            let connection = Connection::open(self.plan.server, Token(at), registry)?;
+            let connection = Connection::open(&self.plan, Token(at), registry)?;
             if at == self.connections.len() {
                 self.connections.push(connection);
             } else {
@@ -113,8 +113,10 @@ impl Crowd {
         }
         let (person, connection) = (&mut self.people[number], &mut self.connections[at]);
         (person.stream, person.window) = connection.stream(number, &self.plan.authority);
-        let connect = person.say(&Outgoing::Connect);
-        person.window -= connection.send(person.stream, &connect, false);
+        if self.plan.protocol == Protocol::Grpc {
+            let connect = person.say(&Outgoing::Connect);
+            person.window -= connection.send(person.stream, &connect, false);
+        }
         person.stage = Stage::Joining;
         self.tally.joining += 1;
         Ok(connection.flush()?)
@@ -221,18 +223,24 @@ impl Crowd {
         let readiness =
             connection.read(buffer, may_be_closed, |connection, number, stream, heard| {
                 let person = &mut people[number];
-                // Somebody who left and came back on the same connection has another stream now.
-                if person.stream != stream || person.connection != at {
-                    return Ok(());
-                }
                 match heard {
+                    Heard::Arrival => {
+                        tally.look();
+                        Ok(())
+                    }
+                    // Somebody who left and came back on the same connection has another stream now.
+                    _ if person.stream != stream || person.connection != at => Ok(()),
                     Heard::Data(bytes, length) => {
                         person.taken += length;
                         if person.taken > WINDOW / 2 {
                             connection.allow(stream, std::mem::take(&mut person.taken));
                         }
-                        tally.look();
                         person.take(bytes, tally)
+                    }
+                    Heard::Text(text) => person.hear_plain(text, tally),
+                    Heard::Welcome => {
+                        person.welcome(tally);
+                        Ok(())
                     }
                     Heard::Window(more) => {
                         person.window += more;

@@ -7,12 +7,15 @@ use super::{
     crowd::Crowd,
     pacer::Pacer,
     person::{Fault, Stage},
-    plan::{Load, Plan, Schedule},
+    plan::{Load, MAX_BURST, Plan, Protocol, Schedule},
     progress::Progress,
-    report::Report,
+    report::{Joining, Report},
     usage::Usage,
 };
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 /// How many may be on their way in at once; a listener has room for that many.
 const COMING_IN: usize = 64;
@@ -22,6 +25,9 @@ const STUCK: Duration = Duration::from_secs(10);
 const LEAVING: Duration = Duration::from_secs(5);
 /// How long a turn may wait for an event.
 const TURN: Duration = Duration::from_millis(10);
+/// How long the sockets are left to fill between two turns of a burst. What is read at once costs
+/// less, and nobody asks for the latency of a burst.
+const GATHERING: Duration = Duration::from_micros(500);
 
 /// A run that was driven to its end, or to its first fault.
 #[derive(Debug)]
@@ -39,16 +45,21 @@ pub(super) struct Outcome {
 pub(super) fn drive(plan: &Plan) -> Result<Outcome, Fault> {
     let mut progress = Progress::new();
     let mut crowd = Crowd::new(plan)?;
-    come_in(plan, &mut crowd, &mut progress)?;
     let own = std::process::id();
     let usage = |of: Option<u32>| of.and_then(Usage::of);
+    let (start, empty) = (Instant::now(), usage(plan.pid));
+    come_in(plan, &mut crowd, &mut progress)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let spent = usage(plan.pid).zip(empty);
+    let spent = spent.map(|(full, empty)| full.since(&empty, crowd.tally.deliveries));
+    let joining = Joining::new(seconds, crowd.tally.deliveries, spent);
     let before = (usage(plan.pid), usage(Some(own)));
     let mut run = Run::start(plan, &mut crowd);
     let fault = run.drive(&mut progress).err();
     let (leaves, seconds) = (run.leaves, run.seconds());
     let after = (usage(plan.pid), usage(Some(own)));
 
-    let mut report = Report::new(plan, &crowd, seconds, leaves);
+    let mut report = Report::new(plan, &crowd, joining, seconds, leaves);
     let deliveries = crowd.tally.deliveries;
     let spent = |before: Option<Usage>, after: Option<Usage>| {
         after.zip(before).map(|(after, before)| after.since(&before, deliveries))
@@ -58,7 +69,7 @@ pub(super) fn drive(plan: &Plan) -> Result<Outcome, Fault> {
     report.violation = fault.as_ref().map(ToString::to_string);
     if fault.is_none() {
         // The run is over; what goes wrong from here on is nobody's measurement.
-        _ = leave(&mut crowd, &mut progress);
+        _ = leave(plan, &mut crowd, &mut progress);
     }
     Ok(Outcome { report, fault })
 }
@@ -67,7 +78,10 @@ pub(super) fn drive(plan: &Plan) -> Result<Outcome, Fault> {
 fn come_in(plan: &Plan, crowd: &mut Crowd, progress: &mut Progress) -> Result<(), Fault> {
     let all = plan.participants;
     // The n-th of all hears of its own join and of all later ones.
-    let joins = all as u64 * (all as u64 + 1) / 2;
+    let joins = match plan.protocol {
+        Protocol::Grpc => all as u64 * (all as u64 + 1) / 2,
+        Protocol::Nats | Protocol::Tcp => 0,
+    };
     let mut patience = Patience::new();
     while crowd.tally.present < all || crowd.tally.joins < joins {
         while crowd.people.len() < all && crowd.tally.joining < COMING_IN {
@@ -87,8 +101,11 @@ fn come_in(plan: &Plan, crowd: &mut Crowd, progress: &mut Progress) -> Result<()
     Ok(())
 }
 
-/// Has everybody say goodbye.
-fn leave(crowd: &mut Crowd, progress: &mut Progress) -> Result<(), Fault> {
+/// Has everybody say goodbye, where there is a word for it.
+fn leave(plan: &Plan, crowd: &mut Crowd, progress: &mut Progress) -> Result<(), Fault> {
+    if plan.protocol != Protocol::Grpc {
+        return Ok(());
+    }
     let start = Instant::now();
     let mut next = 0;
     while crowd.tally.present + crowd.tally.leaving > 0 && start.elapsed() < LEAVING {
@@ -179,24 +196,23 @@ impl<'a> Run<'a> {
         // What ended badly ended now; else with the last delivery. An open loop has its duration.
         let planned = match self.plan.load {
             Load::Rate { duration, .. } => u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
-            Load::Burst { .. } => 0,
+            Load::Burst { .. } | Load::Closed { .. } => 0,
         };
         self.end = if outcome.is_err() { now } else { self.crowd.tally.last.max(planned) };
         outcome
     }
 
     fn load(&mut self, progress: &mut Progress) -> Result<(), Fault> {
-        let messages = self.plan.load.messages();
         loop {
             let now = self.crowd.tally.look();
-            self.release(messages, now);
+            let is_released = self.release(now);
             self.crowd.publish_all()?;
-            let is_sent = self.released == messages && self.crowd.unsent == 0;
+            let is_sent = is_released && self.crowd.unsent == 0;
             self.churn(now, is_sent)?;
-            if is_sent && self.is_heard(messages, now)? {
+            if is_sent && self.is_heard(now)? {
                 return Ok(());
             }
-            let is_awaited = is_sent || matches!(self.plan.load, Load::Burst { .. });
+            let is_awaited = is_sent || !matches!(self.plan.load, Load::Rate { .. });
             if !is_awaited {
                 self.patience.renew();
             }
@@ -206,20 +222,34 @@ impl<'a> Run<'a> {
             }
             let released = self.released;
             let heard = self.crowd.tally.deliveries;
-            progress.show(|| format!("{released} of {messages} messages, {heard} deliveries"));
+            progress.show(|| match self.plan.load.messages() {
+                Some(all) => format!("{released} of {all} messages, {heard} deliveries"),
+                None => format!("{released} messages, {heard} deliveries"),
+            });
+            if matches!(self.crowd.tally.schedule, Schedule::AtOnce) {
+                thread::sleep(GATHERING);
+            }
             self.crowd.turn(TURN)?;
         }
     }
 
-    /// Makes those messages due whose time has come, or for which there is room now.
-    fn release(&mut self, messages: u64, now: u64) {
+    /// Makes those messages due whose time has come, or for which there is room now. True once there
+    /// are no more to come.
+    fn release(&mut self, now: u64) -> bool {
+        let tally = &self.crowd.tally;
         let limit = match self.plan.load {
-            Load::Rate { .. } => self.crowd.tally.schedule.due(now),
+            Load::Rate { .. } => tally.schedule.due(now),
             Load::Burst { in_flight, .. } => {
                 let recipients = self.plan.participants as u64 - 1;
-                in_flight.saturating_add(self.crowd.tally.messages / recipients)
+                in_flight.saturating_add(tally.messages / recipients)
+            }
+            Load::Closed { duration, .. } if u128::from(now) >= duration.as_nanos() => return true,
+            // Others come and go; a publisher hears whatever the other publishers say.
+            Load::Closed { in_flight, .. } => {
+                in_flight.saturating_add(tally.to_publishers / (self.plan.publishers as u64 - 1))
             }
         };
+        let messages = self.plan.load.messages().unwrap_or(MAX_BURST);
         for message in self.released..limit.min(messages) {
             if let Schedule::Released(times) = &mut self.crowd.tally.schedule {
                 times.push(now);
@@ -227,6 +257,7 @@ impl<'a> Run<'a> {
             self.crowd.owe(self.plan.publisher_of(message));
             self.released = message + 1;
         }
+        self.released == messages
     }
 
     /// Has people leave at their rate, and those who have left come back.
@@ -250,7 +281,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether everything that was sent has come to everybody.
-    fn is_heard(&mut self, messages: u64, now: u64) -> Result<bool, Fault> {
+    fn is_heard(&mut self, now: u64) -> Result<bool, Fault> {
         if self.plan.churn > 0.0 {
             // Nobody can say how many deliveries there are to be, so the accounts are looked at.
             let is_early = now - self.audited < TURN.as_nanos() as u64;
@@ -261,7 +292,7 @@ impl<'a> Run<'a> {
             self.audited = now;
             return Ok(self.audit().is_ok());
         }
-        if self.crowd.tally.messages < messages * (self.plan.participants as u64 - 1) {
+        if self.crowd.tally.messages < self.released * (self.plan.participants as u64 - 1) {
             return Ok(false);
         }
         self.audit()?;

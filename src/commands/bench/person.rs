@@ -7,7 +7,8 @@ use super::{
     checker::{Account, Mark, Violation},
     fields,
     framing::{self, Garbage},
-    plan::Plan,
+    plain,
+    plan::{Plan, Protocol},
     tally::Tally,
 };
 use crate::chat::{LamportTime, Participant, Text, TraceContext};
@@ -62,6 +63,8 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Person {
     who: Participant,
+    protocol: Protocol,
+    subject: String,
     /// How far it has come.
     pub stage: Stage,
     /// Its connection and its stream on it.
@@ -91,6 +94,8 @@ impl Person {
             who: Participant::new(&name, "127.0.0.1", port).map_err(|fault| {
                 Fault::Stuck(format!("a name of the run is not legal: {fault}"))
             })?,
+            protocol: plan.protocol,
+            subject: plan.subject(),
             stage: Stage::Away,
             connection: number / plan.per_connection,
             stream: 0,
@@ -122,7 +127,13 @@ impl Person {
 
     /// The next message of the run.
     pub(super) fn publish(&mut self, mark: Mark, padding: &str) -> Result<Vec<u8>, Fault> {
-        let text = Text::new(&format!("{mark}{padding}"))
+        let text = format!("{mark}{padding}");
+        match self.protocol {
+            Protocol::Grpc => {}
+            Protocol::Nats => return Ok(plain::publish_nats(&self.subject, &text)),
+            Protocol::Tcp => return Ok(plain::publish_tcp(&text)),
+        }
+        let text = Text::new(&text)
             .map_err(|fault| Fault::Stuck(format!("a text of the run is not legal: {fault}")))?;
         Ok(self.say(&Outgoing::Publish(text)))
     }
@@ -146,23 +157,11 @@ impl Person {
         self.account.delivered(&sighting).map_err(|violation| self.violated(violation))?;
         tally.deliveries += 1;
         match sighting.kind {
-            PUBLISH => match Mark::read(sighting.text).filter(|mark| mark.run == tally.run) {
-                Some(mark) => {
-                    let heard = self.account.heard(mark, &tally.sent);
-                    heard.map_err(|violation| self.violated(violation))?;
-                    tally.heard(mark);
-                }
-                None => tally.foreign += 1,
-            },
+            PUBLISH => self.hear_text(sighting.text, tally)?,
             CONNECT => {
                 tally.joins += 1;
                 // The first join that somebody hears of is its own.
-                if self.stage == Stage::Joining {
-                    self.stage = Stage::Present;
-                    tally.joining -= 1;
-                    tally.present += 1;
-                    self.account.joined(&tally.sent);
-                }
+                self.welcome(tally);
             }
             // An ACK is followed by the end of the stream, which is what is waited for.
             DISCONNECT | ACK => {}
@@ -173,6 +172,36 @@ impl Person {
             _ => return Err(Fault::Senseless(self.name())),
         }
         Ok(())
+    }
+
+    /// A text, whatever protocol it came by.
+    fn hear_text(&mut self, text: &[u8], tally: &mut Tally) -> Result<(), Fault> {
+        match Mark::read(text).filter(|mark| mark.run == tally.run) {
+            Some(mark) => {
+                let heard = self.account.heard(mark, &tally.sent);
+                heard.map_err(|violation| self.violated(violation))?;
+                tally.heard(mark);
+                tally.to_publishers += u64::from(self.account.is_publishers());
+            }
+            None => tally.foreign += 1,
+        }
+        Ok(())
+    }
+
+    /// A delivery of a protocol that has nothing but texts.
+    pub(super) fn hear_plain(&mut self, text: &[u8], tally: &mut Tally) -> Result<(), Fault> {
+        tally.deliveries += 1;
+        self.hear_text(text, tally)
+    }
+
+    /// It is in, if it was not before.
+    pub(super) fn welcome(&mut self, tally: &mut Tally) {
+        if self.stage == Stage::Joining {
+            self.stage = Stage::Present;
+            tally.joining -= 1;
+            tally.present += 1;
+            self.account.joined(&tally.sent);
+        }
     }
 
     /// Names somebody in a violation.

@@ -3,6 +3,8 @@
 
 use super::checker::{MAX_SEQUENCE, Mark};
 use crate::chat::message::MAX_TEXT;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, time::Duration};
 
 /// The most participants. Each may need a port of its own, of which there are some 28,000.
@@ -22,9 +24,24 @@ pub(super) const MIN_TEXT_BYTES: usize = Mark::BYTES;
 /// The most: a mark, and characters of four bytes for the rest.
 pub(super) const MAX_TEXT_BYTES: usize = MIN_TEXT_BYTES + 4 * (MAX_TEXT - MIN_TEXT_BYTES);
 
+/// What the server speaks.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Protocol {
+    /// The chat's, which this is about
+    #[default]
+    Grpc,
+    /// NATS core: one subject for all
+    Nats,
+    /// Bare frames over TCP: a length of four bytes and a text
+    Tcp,
+}
+
 /// A run.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
+    /// What the server speaks.
+    pub protocol: Protocol,
     /// Where the server is.
     pub server: SocketAddr,
     /// The same as the server is to read it.
@@ -54,16 +71,19 @@ pub(super) enum Load {
     Rate { per_second: f64, duration: Duration },
     /// So many, as fast as they go, but no more than so many on their way at once: closed loop.
     Burst { messages: u64, in_flight: u64 },
+    /// For so long as many as it takes to keep so many on their way: closed loop.
+    Closed { in_flight: u64, duration: Duration },
 }
 
 impl Load {
-    /// How many messages there are in all.
-    pub(super) fn messages(self) -> u64 {
+    /// How many messages there are in all, if time does not decide that.
+    pub(super) fn messages(self) -> Option<u64> {
         match self {
             Self::Rate { per_second, duration } => {
-                ((per_second * duration.as_secs_f64()).round() as u64).max(1)
+                Some(((per_second * duration.as_secs_f64()).round() as u64).max(1))
             }
-            Self::Burst { messages, .. } => messages,
+            Self::Burst { messages, .. } => Some(messages),
+            Self::Closed { .. } => None,
         }
     }
 }
@@ -83,7 +103,8 @@ impl Plan {
         if self.participants * self.publishers > MAX_PAIRS {
             return Err(format!("participants times publishers may be {MAX_PAIRS} at most"));
         }
-        if self.load.messages() / self.publishers as u64 >= u64::from(MAX_SEQUENCE) {
+        let messages = self.load.messages().unwrap_or_default();
+        if messages / self.publishers as u64 >= u64::from(MAX_SEQUENCE) {
             return Err(format!("a publisher may send {MAX_SEQUENCE} messages at most"));
         }
         let is_churning = self.churn > 0.0;
@@ -93,7 +114,22 @@ impl Plan {
         if is_churning && self.publishers == self.participants {
             return Err("with churn there must be participants that do not publish".to_owned());
         }
+        if matches!(self.load, Load::Closed { .. }) && self.publishers < 2 {
+            return Err(
+                "how many messages are on their way is told from publishers that hear each \
+                        other: with --in-flight and --duration there must be two"
+                    .to_owned(),
+            );
+        }
+        if self.protocol != Protocol::Grpc && (is_churning || self.per_connection != 1) {
+            return Err("churn and shared connections are for --protocol grpc".to_owned());
+        }
         Ok(())
+    }
+
+    /// The subject of the run, for NATS.
+    pub(super) fn subject(&self) -> String {
+        format!("chat-{:04x}", self.run)
     }
 
     /// How many messages a publisher sends: they take turns.
@@ -122,6 +158,7 @@ impl Schedule {
                 Self::Released(Vec::new())
             }
             Load::Burst { .. } => Self::AtOnce,
+            Load::Closed { .. } => Self::Released(Vec::new()),
         }
     }
 
@@ -183,7 +220,7 @@ mod tests {
     fn the_times_of_an_open_loop_are_fixed_in_advance() {
         let load = Load::Rate { per_second: 1000.0, duration: Duration::from_secs(2) };
         let schedule = Schedule::of(load);
-        assert_eq!(load.messages(), 2000);
+        assert_eq!(load.messages(), Some(2000));
         assert_eq!(schedule.intended(0), 0);
         assert_eq!(schedule.intended(1999), 1_999_000_000);
         assert_eq!(schedule.due(0), 1, "the first is due at the start");
@@ -207,6 +244,7 @@ mod tests {
         let authority = server.to_string();
         let (run, text_bytes, per_connection, pid) = (1, 64, 1, None);
         Plan {
+            protocol: Protocol::Grpc,
             server,
             authority,
             run,
@@ -231,6 +269,9 @@ mod tests {
             plan(20_000, 20_000, 0.0, burst),
             plan(10, 10, 1.0, rate),
             plan(10, 1, 1.0, burst),
+            plan(10, 1, 0.0, Load::Closed { in_flight: 1, duration: Duration::from_secs(1) }),
+            Plan { protocol: Protocol::Nats, per_connection: 2, ..plan(10, 1, 0.0, burst) },
+            Plan { protocol: Protocol::Tcp, ..plan(10, 1, 1.0, rate) },
         ] {
             assert!(wrong.judge().is_err(), "{wrong:?}");
         }

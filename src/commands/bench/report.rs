@@ -4,7 +4,7 @@
 
 use super::{
     crowd::Crowd,
-    plan::{Load, Plan},
+    plan::{Load, Plan, Protocol},
     usage::Spent,
 };
 use hdrhistogram::Histogram;
@@ -19,8 +19,9 @@ const BUSY: f64 = 0.9;
 pub(super) struct Report {
     /// The version of the generator.
     pub version: String,
-    /// Where the server was.
+    /// Where the server was, and what it speaks.
     pub server: String,
+    pub protocol: Protocol,
     /// What was asked for.
     pub participants: usize,
     pub publishers: usize,
@@ -34,6 +35,8 @@ pub(super) struct Report {
     /// Leaves and joins a second that were asked for, and how many there were.
     pub churn: f64,
     pub leaves: u64,
+    /// What it took until everybody was in and had heard of everybody.
+    pub joining: Joining,
     /// From the start to the last delivery, and at least the duration of an open loop.
     pub seconds: f64,
     /// Messages sent, deliveries of any kind, and how many of these were other people's words.
@@ -50,6 +53,22 @@ pub(super) struct Report {
     pub generator_process: Option<Spent>,
     /// The first thing that was not as promised.
     pub violation: Option<String>,
+}
+
+/// How everybody came in.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub(super) struct Joining {
+    pub seconds: f64,
+    /// How often somebody was told of a join.
+    pub deliveries: u64,
+    /// What the server's process used meanwhile.
+    pub server_process: Option<Spent>,
+}
+
+impl Joining {
+    pub(super) fn new(seconds: f64, deliveries: u64, server_process: Option<Spent>) -> Self {
+        Self { seconds: round(seconds), deliveries, server_process }
+    }
 }
 
 /// A distribution of times, in microseconds.
@@ -89,17 +108,26 @@ fn round(figure: f64) -> f64 {
 
 impl Report {
     /// What a crowd has counted.
-    pub(super) fn new(plan: &Plan, crowd: &Crowd, seconds: f64, leaves: u64) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        crowd: &Crowd,
+        joining: Joining,
+        seconds: f64,
+        leaves: u64,
+    ) -> Self {
         let tally = &crowd.tally;
         let (rate, burst, in_flight) = match plan.load {
             Load::Rate { per_second, .. } => (Some(per_second), None, None),
             Load::Burst { messages, in_flight } => {
                 (None, Some(messages), Some(in_flight).filter(|most| *most < messages))
             }
+            Load::Closed { in_flight, .. } => (None, None, Some(in_flight)),
         };
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             server: plan.authority.clone(),
+            protocol: plan.protocol,
+            joining,
             participants: plan.participants,
             publishers: plan.publishers,
             connections: crowd.connections(),
@@ -137,6 +165,7 @@ impl Report {
                 format!("a burst of {burst} messages, {most} on the way at once")
             }
             (_, Some(burst), None) => format!("a burst of {burst} messages"),
+            (None, None, Some(most)) => format!("as many as keep {most} messages on the way"),
             (rate, ..) => format!("{} messages a second", rate.unwrap_or_default()),
         }
     }
@@ -152,6 +181,14 @@ impl fmt::Display for Report {
             self.load(),
             self.server
         )?;
+        let Joining { seconds, deliveries, server_process } = &self.joining;
+        write!(f, "joining    {seconds} s, {deliveries} announcements of joins")?;
+        if let Some(spent) = server_process {
+            let bytes = spent.rss_after_bytes.saturating_sub(spent.rss_before_bytes);
+            let kibibytes = bytes as f64 / 1024.0 / *participants as f64;
+            write!(f, ", {kibibytes:.1} KiB resident a participant")?;
+        }
+        writeln!(f)?;
         writeln!(
             f,
             "sent       {} messages, {} deliveries in {} s: {} deliveries/s",
@@ -213,6 +250,7 @@ pub(super) fn compare(first: &Report, second: &Report) -> String {
         row("latency p99, µs", first, second, |it| Some(it.latency_us.p99)),
         row("latency p99.9, µs", first, second, |it| Some(it.latency_us.p999)),
         row("latency max, µs", first, second, |it| Some(it.latency_us.max)),
+        row("joining, s", first, second, |it| Some(it.joining.seconds)),
         row("server CPU, µs a delivery", first, second, |it| {
             of_server(it).map(|spent| spent.cpu_us_per_delivery)
         }),
@@ -253,7 +291,7 @@ fn row(
 /// Whether two runs were asked for the same.
 fn is_like(first: &Report, second: &Report) -> bool {
     let asked = |it: &Report| {
-        let load = (it.rate, it.burst, it.in_flight, it.churn);
+        let load = (it.protocol, it.rate, it.burst, it.in_flight, it.churn);
         (it.participants, it.publishers, it.connections, it.text_bytes, load)
     };
     asked(first) == asked(second)
@@ -277,6 +315,8 @@ mod tests {
         Report {
             version: "1.2.3".to_owned(),
             server: "127.0.0.1:8080".to_owned(),
+            protocol: Protocol::Grpc,
+            joining: Joining::new(0.5, 5050, Some(spent)),
             participants: 100,
             publishers: 2,
             connections: 100,

@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub deliveries: u64,
     /// Deliveries of messages of the run.
     pub messages: u64,
+    /// The same, as far as they went to publishers, which never leave.
+    pub to_publishers: u64,
     /// Deliveries that tell of a join.
     pub joins: u64,
     /// Deliveries of what other people said.
@@ -54,6 +56,7 @@ impl Tally {
             schedule: Schedule::of(plan.load),
             deliveries: 0,
             messages: 0,
+            to_publishers: 0,
             joins: 0,
             foreign: 0,
             present: 0,
