@@ -7,6 +7,7 @@ the same checks: nothing may be lost, doubled or out of order.
 """
 
 import argparse
+import datetime
 import json
 import os
 import platform
@@ -17,9 +18,15 @@ import sys
 import time
 from pathlib import Path
 
+import report
+
 HERE = Path(__file__).resolve().parent
 RELEASE = HERE.parent / "target" / "release"
 BENCH = RELEASE / "chittychat"
+DOCS = HERE.parent / "docs"
+# What --update writes stands between these two lines of docs/performance.md.
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+POINTS = {scenario for _, scenario in report.POINTS}
 LOOPBACK = "127.0.0.1"
 # How long a server may take to listen, and one run may take in all.
 STARTING, RUNNING = 10, 300
@@ -104,19 +111,19 @@ def run(name, scenario, out, binary=None):
     return json.loads(done.stdout)
 
 
-def figures(report):
+def figures(one):
     """What is kept of a run."""
-    server, generator = report["server_process"], report["generator_process"]
-    joined = report["joining"]["server_process"]
+    server, generator = one["server_process"], one["generator_process"]
+    joined = one["joining"]["server_process"]
     resident = joined["rss_after_bytes"] - joined["rss_before_bytes"]
     return {
         "cpu_us": server["cpu_us_per_delivery"],
         "generator_cpu_us": generator["cpu_us_per_delivery"],
-        "deliveries_per_second": report["deliveries_per_second"],
-        "p50_us": report["latency_us"]["p50"],
-        "p99_us": report["latency_us"]["p99"],
-        "p999_us": report["latency_us"]["p999"],
-        "kib": resident / 1024 / report["participants"],
+        "deliveries_per_second": one["deliveries_per_second"],
+        "p50_us": one["latency_us"]["p50"],
+        "p99_us": one["latency_us"]["p99"],
+        "p999_us": one["latency_us"]["p999"],
+        "kib": resident / 1024 / one["participants"],
         "switches": server["voluntary_switches"] + server["involuntary_switches"],
     }
 
@@ -131,8 +138,8 @@ def measure(args, out):
             turn = number % len(names)
             for name in names[turn:] + names[:turn]:
                 print(f"round {number + 1} of {args.rounds}: {scenario}, {name}", file=sys.stderr)
-                report = run(name, scenario, out)
-                results.setdefault(scenario, {}).setdefault(name, []).append(figures(report))
+                one = run(name, scenario, out)
+                results.setdefault(scenario, {}).setdefault(name, []).append(figures(one))
         (out / "rounds.json").write_text(json.dumps(results, indent=1))
     return results
 
@@ -155,14 +162,24 @@ def main():
                         help="which of: " + ", ".join(SERVERS))
     parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), metavar="NAME",
                         help="which of: " + ", ".join(SCENARIOS))
+    parser.add_argument("--update", action="store_true", help="write the result into docs/performance.md")
     args = parser.parse_args()
+    if args.update and not POINTS <= set(args.scenarios):
+        parser.error("--update wants all scenarios of the plot: " + ", ".join(sorted(POINTS)))
     out = HERE.parent / "target" / "compare"
     out.mkdir(parents=True, exist_ok=True)
     results = measure(args, out)
-    for scenario, servers in results.items():
-        for name, rounds in servers.items():
-            middle = {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
-            print(scenario, name, " ".join(f"{k}={v:.3f}" for k, v in middle.items()))
+    titles = {name: scenario[0] for name, scenario in SCENARIOS.items()}
+    names = {name: SERVERS[name][0] for name in args.servers}
+    date = datetime.date.today().isoformat()
+    text = report.markdown(results, titles, names, args.rounds, machine(), date)
+    print(text)
+    if args.update:
+        DOCS.joinpath("images", "fan-out.svg").write_text(report.plot(results, names, machine(), date))
+        page = DOCS / "performance.md"
+        before, _, rest = page.read_text().partition(BEGIN)
+        after = rest.partition(END)[2]
+        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -250,6 +250,7 @@ fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
             entries: settings.room.max_lag_entries(),
             bytes: settings.room.max_lag_bytes,
         },
+        wake_window: settings.room.wake_window,
     };
     let port = i32::from(address.port());
     let server = Participant::new("server", &address.ip().to_string(), port)

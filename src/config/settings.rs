@@ -57,6 +57,9 @@ pub struct Room {
     pub max_lag: Option<u64>,
     /// How many bytes of entries a participant may lie behind.
     pub max_lag_bytes: u64,
+    /// The least time between two wake-ups of those who listen; zero is none.
+    #[serde(with = "humantime_serde")]
+    pub wake_window: Duration,
 }
 
 impl Room {

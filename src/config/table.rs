@@ -55,6 +55,8 @@ pub(super) enum Standard {
 const KEEPALIVE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const SHUTDOWN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
 
+const WAKE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(100);
+
 /// Every setting; those of one section stand together.
 pub(super) static SETTINGS: &[Setting] = &[
     setting("grpc.listen", Address, Text("127.0.0.1:8080"))
@@ -67,6 +69,9 @@ pub(super) static SETTINGS: &[Setting] = &[
         .means("entries that a participant may lie behind before it is evicted"),
     setting("room.max_lag_bytes", Count(65_536..=1 << 30), Text("16777216"))
         .means("bytes of entries that a participant may lie behind before it is evicted"),
+    setting("room.wake_window", Span(WAKE), Text("0s")).means(
+        "least time between two wake-ups of those who listen, which saves work and costs latency",
+    ),
     setting("clock.max_jump", Count(1..=1 << 62), Text("4294967296"))
         .means("ticks that a message may lie ahead of the server's Lamport clock"),
     setting("keepalive.interval", Span(KEEPALIVE), Text("10s"))

@@ -60,7 +60,7 @@ fn without_sources_the_defaults_hold() {
     assert_eq!(grpc.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(http.listen.to_string(), "127.0.0.1:8081");
     assert_eq!((room.capacity, room.max_lag, room.max_lag_bytes), (65_536, None, 16 << 20));
-    assert_eq!(room.max_lag_entries(), 65_536);
+    assert_eq!((room.max_lag_entries(), room.wake_window), (65_536, Duration::ZERO));
     let Settings { clock, keepalive, shutdown, limits, log, .. } = Settings::default();
     assert_eq!(clock.max_jump, 1 << 32);
     assert_eq!(keepalive.interval, Duration::from_secs(10));
@@ -363,6 +363,7 @@ listen = "127.0.0.1:8081"  # default
 capacity = 100             # environment CHITTYCHAT__ROOM__CAPACITY
 # max_lag = 100            # default: as room.capacity
 max_lag_bytes = 16777216   # default
+wake_window = "0s"         # default
 
 [clock]
 max_jump = 4294967296      # default

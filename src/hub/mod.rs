@@ -18,6 +18,7 @@ mod seated;
 mod sweeper;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod trace;
 mod visit;
 mod waiters;
@@ -41,8 +42,10 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
+use throttle::Throttle;
 use tokio::sync::watch;
 use trace::Taking;
 use waiters::Waiters;
@@ -55,12 +58,14 @@ pub struct Bounds {
     /// What a participant may have left unread. More than the capacity is never unread: the log
     /// has dropped it.
     pub max_lag: Lag,
+    /// The least time between two wake-ups of all readers; zero is none.
+    pub wake_window: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         let bound = Lag { entries: 65_536, bytes: 16 << 20 };
-        Self { capacity: bound, max_lag: bound }
+        Self { capacity: bound, max_lag: bound, wake_window: Duration::ZERO }
     }
 }
 
@@ -77,6 +82,7 @@ struct Shared {
     head: AtomicU64,
     /// Readers that wait for the next entry.
     readers: Waiters,
+    throttle: Arc<Throttle>,
     /// Streams that wait for nothing but the closing.
     strangers: Waiters,
     is_closing: AtomicBool,
@@ -100,6 +106,12 @@ struct State {
     progress: BTreeMap<Seat, Arc<Progress>>,
     /// The entries of the change under way; kept to spare an allocation for each.
     scratch: Vec<Entry>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.throttle.end();
+    }
 }
 
 /// What became of what a stream handed in.
@@ -140,6 +152,7 @@ impl Hub {
             state: Mutex::new(state),
             head: AtomicU64::new(0),
             readers: Waiters::default(),
+            throttle: Arc::new(Throttle::new(bounds.wake_window)),
             strangers: Waiters::default(),
             is_closing: AtomicBool::new(false),
             is_finished: AtomicBool::new(false),
@@ -151,7 +164,24 @@ impl Hub {
             server,
             spans,
         };
-        Self { shared: Arc::new(shared) }
+        let hub = Self { shared: Arc::new(shared) };
+        if hub.shared.throttle.is_on() {
+            hub.wake_when_windows_end();
+        }
+        hub
+    }
+
+    /// Starts the thread that wakes readers when a window ends. It ends with the room.
+    fn wake_when_windows_end(&self) {
+        let throttle = Arc::clone(&self.shared.throttle);
+        let shared = Arc::downgrade(&self.shared);
+        thread::spawn(move || {
+            while throttle.wait() {
+                if let Some(shared) = shared.upgrade() {
+                    shared.readers.wake_all();
+                }
+            }
+        });
     }
 
     /// Takes in what a stream received: from the holder of a seat, or from a stranger.
@@ -165,7 +195,9 @@ impl Hub {
             Err(fault) => room.refuse(from, fault, out),
         });
         let reply = self.answer(state, start, outcome);
-        self.shared.readers.wake_all();
+        if self.shared.throttle.is_now() {
+            self.shared.readers.wake_all();
+        }
         self.shared.metrics.fanned_out(handed_in);
         if let Some(taking) = taking {
             taking.end();

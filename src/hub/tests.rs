@@ -18,7 +18,11 @@ fn who(name: &str) -> Participant {
 
 fn hub(capacity: u64) -> Hub {
     let bound = Lag { entries: capacity, bytes: u64::MAX };
-    Hub::new(Rules::default(), Bounds { capacity: bound, max_lag: bound }, who("server"))
+    Hub::new(
+        Rules::default(),
+        Bounds { capacity: bound, max_lag: bound, ..Bounds::default() },
+        who("server"),
+    )
 }
 
 fn draft(act: Act) -> Draft {

@@ -57,6 +57,20 @@ async fn an_open_loop_counts_from_the_intended_times() {
 }
 
 #[tokio::test]
+async fn with_a_wake_window_nothing_is_lost_and_nobody_waits_longer() {
+    let server = Server::start(&[("CHITTYCHAT__ROOM__WAKE_WINDOW", "20ms")]).await;
+    // Alone, a message is the first after a pause. Of those that follow it within the window, one is
+    // on its way at a time: each has to wait for the window's end.
+    let report = measured(&server, &["--burst", "20", "--in-flight", "1"]).await;
+    assert_eq!(report["deliveries"], 380);
+    assert!(report["seconds"].as_f64() >= Some(19.0 * 0.020), "{report}");
+    let report = measured(&server, &["--rate", "500", "--duration", "1s"]).await;
+    assert_eq!(report["deliveries"], 9500);
+    let churning = ["--in-flight", "8", "--duration", "1s", "--publishers", "2", "--churn", "20"];
+    assert_eq!(measured(&server, &churning).await["violation"], serde_json::Value::Null);
+}
+
+#[tokio::test]
 async fn one_at_a_time_and_texts_of_any_size() {
     let server = Server::start(&[]).await;
     for bytes in ["16", "128", "464"] {
