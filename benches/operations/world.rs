@@ -1,0 +1,148 @@
+//! What the server does for each message and each delivery, one operation at a time: measured in time
+//! by `time.rs` (criterion), and in instructions by `count.rs` (callgrind, against a budget).
+//!
+//! The operations are those of the library, called as the server calls them; there is no network here.
+//! Each stands in a function of its own that is not inlined and repeats it, so that callgrind can be
+//! told to count there and nowhere else.
+
+use bytes::BytesMut;
+use chittychat::chat::{
+    Act, Draft, Lag, LamportTime, Participant, Rules, Seat, Text, TraceContext,
+};
+use chittychat::hub::{Bounds, Hub, Reply, Seated};
+use chittychat::wire::participant::{Outgoing, Stamped, to_pb};
+use chittychat::wire::{Frame, from_pb, pb};
+use prost::Message as _;
+use std::{
+    hint::black_box,
+    task::{Context, Poll, Waker},
+};
+
+/// How many are present: the audience of a message is one less.
+const PRESENT: usize = 100;
+/// The bytes of a text.
+const TEXT_BYTES: usize = 64;
+
+/// What an operation is to cost besides, to show that the budget notices.
+pub(super) type Planted = fn();
+
+/// A room with people in it who listen when they are asked to.
+pub(super) struct World {
+    hub: Hub,
+    seats: Vec<Seated>,
+}
+
+impl World {
+    /// Everybody is in, and has read of every join; the log has room for `messages`.
+    pub(super) fn new(messages: u32) -> Self {
+        let bound = Lag { entries: u64::from(messages) + 1024, bytes: u64::MAX };
+        let bounds = Bounds { capacity: bound, max_lag: bound, ..Bounds::default() };
+        let hub = Hub::new(Rules::default(), bounds, who(0));
+        let join = |number| match hub.receive(None, Ok(draft(Act::Connect(who(number))))) {
+            Reply::Joined(seated) => seated,
+            other => panic!("{number} was not let in: {other:?}"),
+        };
+        let mut seats: Vec<_> = (1..=PRESENT).map(join).collect();
+        for seated in &mut seats {
+            while frame(seated).is_some() {}
+        }
+        Self { hub, seats }
+    }
+
+    /// The seat of somebody who speaks.
+    pub(super) fn speaker(&self) -> Seat {
+        self.seats[0].seat()
+    }
+
+    /// Has them say this much.
+    pub(super) fn say(&self, messages: u32) {
+        accept(&self.hub, self.speaker(), drafts(messages), || {});
+    }
+
+    /// The room.
+    pub(super) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Somebody who listens.
+    pub(super) fn listener(&mut self) -> &mut Seated {
+        &mut self.seats[PRESENT / 2]
+    }
+}
+
+fn who(number: usize) -> Participant {
+    let port = i32::try_from(number).expect("a small number");
+    Participant::new(&format!("participant-{number}"), "127.0.0.1", port).expect("it is legal")
+}
+
+fn draft(act: Act) -> Draft {
+    let trace = TraceContext::default();
+    Draft { sent: LamportTime::ZERO, seen: LamportTime::ZERO, trace, act: Ok(act) }
+}
+
+/// What a speaker sends.
+pub(super) fn drafts(count: u32) -> Vec<Draft> {
+    let text = || Text::new(&"x".repeat(TEXT_BYTES));
+    let publish = |_| draft(Act::Publish(who(1), text()));
+    (0..count).map(publish).collect()
+}
+
+/// The same as it comes over the wire.
+pub(super) fn messages(count: u32) -> Vec<Vec<u8>> {
+    let text = Text::new(&"x".repeat(TEXT_BYTES)).expect("it is legal");
+    let (time, seen, trace) = (LamportTime::ZERO, LamportTime::ZERO, TraceContext::default());
+    let one = Stamped { what: Outgoing::Publish(text), time, seen, trace };
+    vec![to_pb(&one, &who(1)).encode_to_vec(); count as usize]
+}
+
+fn frame(seated: &mut Seated) -> Option<Frame> {
+    match seated.poll_frame(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(frame) => Some(frame.expect("nobody is taken out")),
+        Poll::Pending => None,
+    }
+}
+
+/// Takes messages in: stamped by the room, encoded, appended to the log.
+#[inline(never)]
+pub(super) fn accept(hub: &Hub, speaker: Seat, drafts: Vec<Draft>, planted: Planted) {
+    for draft in drafts {
+        black_box(hub.receive(Some(speaker), Ok(draft)));
+        planted();
+    }
+}
+
+/// Has a listener read what is new to it: each entry found in the log and stamped for this recipient.
+#[inline(never)]
+pub(super) fn stamp(listener: &mut Seated, planted: Planted) -> u32 {
+    let mut frames = 0;
+    while let Some(frame) = black_box(frame(listener)) {
+        drop(frame);
+        planted();
+        frames += 1;
+    }
+    frames
+}
+
+/// The frames that a listener is to be sent.
+pub(super) fn frames(listener: &mut Seated) -> Vec<Frame> {
+    std::iter::from_fn(|| frame(listener)).collect()
+}
+
+/// Writes frames, each behind the other.
+#[inline(never)]
+pub(super) fn encode(frames: &[Frame], buffer: &mut BytesMut, planted: Planted) {
+    for frame in frames {
+        frame.write(buffer);
+        planted();
+    }
+}
+
+/// Reads messages, up to what the room takes.
+#[inline(never)]
+pub(super) fn decode(messages: &[Vec<u8>], planted: Planted) {
+    for message in messages {
+        let message = pb::Message::decode(&message[..]).expect("it is whole");
+        black_box(from_pb::draft(message)).expect("it is legal");
+        planted();
+    }
+}
