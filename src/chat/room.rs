@@ -52,8 +52,6 @@ pub struct Welcome {
     pub cursor: Cursor,
     /// Who it is.
     pub who: Arc<Participant>,
-    /// Who is present, in join order, the newcomer last.
-    pub present: Vec<Arc<Participant>>,
 }
 
 /// What a participant that has left was owed.
@@ -256,8 +254,7 @@ impl Room {
         let fan = self.fan_out(self.members.len(), 0);
         let what = What::Join { seat, who: Arc::clone(&who), sent, trace };
         out.push(Entry { accepted, what, fan });
-        let present = self.present().cloned().collect();
-        Outcome::Joined(Welcome { cursor, who, present })
+        Outcome::Joined(Welcome { cursor, who })
     }
 
     fn publish(

@@ -9,7 +9,8 @@
 //! A turn ends when nobody has rung meanwhile. What streams and connection say to each other during a
 //! turn rings too, and costs a look and no wake-up: see [`Bell`].
 
-use futures_util::{FutureExt as _, task::AtomicWaker};
+use super::turns::{Place, Turns};
+use futures_util::FutureExt as _;
 use hyper::rt::Executor;
 use slab::Slab;
 use std::{
@@ -61,19 +62,41 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Nursery {
 struct Bell {
     is_rung: AtomicBool,
     rest: Arc<Rest>,
+    /// Whoever rings has something to be delivered, which waits for its turn.
+    is_patient: bool,
 }
 
 /// Whether a connection's task rests, and how it is woken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Rest {
     /// The task is at work and will look at its bells again before it rests.
     is_awake: AtomicBool,
-    task: AtomicWaker,
+    place: Arc<Place>,
+    turns: Arc<Turns>,
 }
 
 impl Bell {
+    /// A bell that has been rung: there is always a first time.
+    fn new(rest: &Arc<Rest>, is_patient: bool) -> Arc<Self> {
+        let (is_rung, rest) = (AtomicBool::new(true), Arc::clone(rest));
+        Arc::new(Self { is_rung, rest, is_patient })
+    }
+
     fn is_rung(&self) -> bool {
         self.is_rung.load(Ordering::SeqCst)
+    }
+
+    fn ring(&self, is_patient: bool) {
+        // In this order, while the task does the reverse: either it sees the ring, or we see it rest.
+        self.is_rung.store(true, Ordering::SeqCst);
+        if self.rest.is_awake.load(Ordering::SeqCst) {
+            return;
+        }
+        if is_patient {
+            self.rest.turns.ask(&self.rest.place);
+        } else {
+            self.rest.place.task.wake();
+        }
     }
 }
 
@@ -83,11 +106,38 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // In this order, while the task does the reverse: either it sees the ring, or we see it rest.
-        self.is_rung.store(true, Ordering::SeqCst);
-        if !self.rest.is_awake.load(Ordering::SeqCst) {
-            self.rest.task.wake();
-        }
+        self.ring(self.is_patient);
+    }
+}
+
+/// Rings the connection's bell when its socket takes more: that is no more urgent than what it is for.
+#[derive(Debug)]
+struct Writable(Arc<Bell>);
+
+impl Wake for Writable {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.ring(true);
+    }
+}
+
+/// The bell of a connection, made before the connection is.
+#[derive(Debug)]
+pub(super) struct Doorbell(Arc<Bell>);
+
+impl Doorbell {
+    /// Deliveries on this connection will take their turns among these.
+    pub(super) fn new(turns: Arc<Turns>) -> Self {
+        let (is_awake, place) = (AtomicBool::new(false), Arc::default());
+        Self(Bell::new(&Arc::new(Rest { is_awake, place, turns }), false))
+    }
+
+    /// What is to be woken when the socket takes more.
+    pub(super) fn writable(&self) -> Waker {
+        Waker::from(Arc::new(Writable(Arc::clone(&self.0))))
     }
 }
 
@@ -120,9 +170,7 @@ struct Member<F: ?Sized> {
 }
 
 impl<F: Future + ?Sized> Member<F> {
-    /// A member whose bell has been rung: there is always a first time.
-    fn new(future: Pin<Box<F>>, rest: &Arc<Rest>) -> Self {
-        let bell = Arc::new(Bell { is_rung: AtomicBool::new(true), rest: Arc::clone(rest) });
+    fn new(future: Pin<Box<F>>, bell: Arc<Bell>) -> Self {
         let waker = Waker::from(Arc::clone(&bell));
         Self { future, bell, waker }
     }
@@ -155,9 +203,10 @@ impl<C: Future> Together<C> {
         shut_down: fn(Pin<&mut C>),
         nursery: Nursery,
         drain: Arc<Drain>,
+        Doorbell(bell): Doorbell,
     ) -> Self {
-        let rest = Arc::<Rest>::default();
-        let connection = Member::new(Box::pin(connection), &rest);
+        let rest = Arc::clone(&bell.rest);
+        let connection = Member::new(Box::pin(connection), bell);
         let slot = drain.lock().insert(Arc::clone(&connection.bell));
         let (connection, streams) = (Some(connection), Vec::new());
         Self { shut_down, connection, streams, nursery, rest, drain, slot, is_draining: false }
@@ -179,7 +228,8 @@ impl<C: Future> Together<C> {
             Some(Poll::Pending) => {}
         }
         let mut opened = self.nursery.lock();
-        self.streams.extend(opened.drain(..).map(|handler| Member::new(handler, &self.rest)));
+        let opened = opened.drain(..);
+        self.streams.extend(opened.map(|it| Member::new(it, Bell::new(&self.rest, true))));
     }
 
     fn has_more(&self) -> bool {
@@ -194,8 +244,9 @@ impl<C: Future> Future for Together<C> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.rest.task.register(cx.waker());
-        this.rest.is_awake.store(true, Ordering::SeqCst);
+        let rest = Arc::clone(&this.rest);
+        rest.place.task.register(cx.waker());
+        rest.is_awake.store(true, Ordering::SeqCst);
         this.round();
         let mut rounds = 1;
         while this.has_more() && rounds < ROUNDS_IN_A_ROW {
@@ -205,9 +256,10 @@ impl<C: Future> Future for Together<C> {
         if this.connection.is_none() && this.streams.is_empty() {
             return Poll::Ready(());
         }
-        this.rest.is_awake.store(false, Ordering::SeqCst);
+        rest.turns.hand_on(&rest.place);
+        rest.is_awake.store(false, Ordering::SeqCst);
         if this.has_more() {
-            cx.waker().wake_by_ref();
+            rest.turns.ask(&rest.place);
         }
         Poll::Pending
     }
@@ -216,6 +268,7 @@ impl<C: Future> Future for Together<C> {
 impl<C> Drop for Together<C> {
     fn drop(&mut self) {
         self.drain.lock().remove(self.slot);
+        self.rest.turns.leave(&self.rest.place);
     }
 }
 
@@ -253,7 +306,8 @@ mod tests {
         let nursery = Nursery::default();
         let opening = Opening { handlers, nursery: nursery.clone(), is_drained: false };
         let shut_down = |mut opening: Pin<&mut Opening>| opening.is_drained = true;
-        Together::new(opening, shut_down, nursery, Arc::clone(drain))
+        let doorbell = Doorbell::new(Arc::default());
+        Together::new(opening, shut_down, nursery, Arc::clone(drain), doorbell)
     }
 
     #[tokio::test]

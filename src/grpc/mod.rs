@@ -11,5 +11,6 @@ mod response;
 pub mod server;
 mod service;
 pub mod status;
+mod turns;
 
 pub use server::{Limits, Serving};

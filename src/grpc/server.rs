@@ -5,9 +5,10 @@
 //! last stream with it. That can take for ever (an idle connection suffices), so the caller puts a
 //! deadline around it.
 
-use super::connection::{Drain, Nursery, Together};
+use super::connection::{Doorbell, Drain, Nursery, Together};
 use super::outlet::Outlet;
 use super::service::Services;
+use super::turns::Turns;
 use crate::hub::Hub;
 use crate::wire::{DESCRIPTORS, SERVICE};
 use hyper::server::conn::http2;
@@ -102,7 +103,7 @@ impl Serving {
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let services = self.services()?;
         let Self { limits, listener, .. } = self;
-        let draining = Arc::<Drain>::default();
+        let (draining, turns) = (Arc::<Drain>::default(), Arc::<Turns>::default());
         let mut connections = JoinSet::new();
         let mut drain = pin!(drain);
         loop {
@@ -110,7 +111,8 @@ impl Serving {
                 () = &mut drain => break,
                 accepted = listener.accept() => match accepted {
                     Ok((socket, _)) => {
-                        connections.spawn(connection(socket, &limits, &services, &draining));
+                        let connection = connection(socket, &limits, &services, &draining, &turns);
+                        connections.spawn(connection);
                     }
                     // Out of files, most likely: no use to ask again at once.
                     Err(error) => {
@@ -150,9 +152,12 @@ fn connection(
     limits: &Limits,
     services: &Services,
     drain: &Arc<Drain>,
+    turns: &Arc<Turns>,
 ) -> impl Future<Output = ()> + use<> {
     // A socket that refuses this is broken, and says so when it is read.
     let _ = socket.set_nodelay(true);
+    let doorbell = Doorbell::new(Arc::clone(turns));
+    let socket = Outlet::new(socket, doorbell.writable());
     let nursery = Nursery::default();
     let connection = http2::Builder::new(nursery.clone())
         .timer(TokioTimer::new())
@@ -162,8 +167,8 @@ fn connection(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .serve_connection(TokioIo::new(Outlet(socket)), services.clone());
-    Together::new(connection, |it| it.graceful_shutdown(), nursery, Arc::clone(drain))
+        .serve_connection(TokioIo::new(socket), services.clone());
+    Together::new(connection, |it| it.graceful_shutdown(), nursery, Arc::clone(drain), doorbell)
 }
 
 /// A handle on what the health service answers, for the server as a whole and for the chat.

@@ -34,7 +34,7 @@ use crate::chat::{
     Departure, Entry, Fault, Lag, Log, Outcome, Participant, Position, Room, Rules, Seat, What,
 };
 use crate::telemetry::{Spans, metrics::Metrics};
-use crate::wire::{EncodedEntry, Frame, Inbound};
+use crate::wire::{EncodedEntry, Frame, Inbound, Roll};
 use progress::Progress;
 use std::{
     collections::BTreeMap,
@@ -102,6 +102,8 @@ struct Shared {
 struct State {
     room: Room,
     log: Log<Arc<EncodedEntry>>,
+    /// Who is present, for newcomers.
+    roll: Roll,
     /// Where each seated reader stands, for the sweeper.
     progress: BTreeMap<Seat, Arc<Progress>>,
     /// The entries of the change under way; kept to spare an allocation for each.
@@ -145,6 +147,7 @@ impl Hub {
         let state = State {
             room: Room::new(rules),
             log: Log::new(bounds.capacity),
+            roll: Roll::default(),
             progress: BTreeMap::new(),
             scratch: Vec::new(),
         };
@@ -212,8 +215,10 @@ impl Hub {
             Outcome::Joined(welcome) => {
                 let progress = Arc::new(Progress::at(start));
                 state.progress.insert(welcome.cursor.seat(), Arc::clone(&progress));
+                let roster = state.roll.roster();
                 drop(state);
-                Reply::Joined(Seated::new(Reader::new(self.clone(), start), welcome, progress))
+                let reader = Reader::new(self.clone(), start);
+                Reply::Joined(Seated::new(reader, welcome, roster, progress))
             }
             Outcome::Logged => Reply::Logged,
             Outcome::Refused { fault } => {
@@ -344,11 +349,12 @@ impl Hub {
         mut taking: Option<&mut Taking>,
         act: impl FnOnce(&mut Room, &mut Vec<Entry>) -> R,
     ) -> R {
-        let State { room, log, scratch, .. } = state;
+        let State { room, log, roll, scratch, .. } = state;
         let before = room.now();
         let result = act(room, scratch);
         let mut is_traced = taking.as_mut().is_some_and(|taking| taking.note(scratch));
         for mut entry in scratch.drain(..) {
+            roll.read(&entry.what);
             self.shared.ledger.owe(u64::from(entry.fan.audience));
             self.shared.metrics.appended(before, &entry);
             // Only the first entry is about the message itself.

@@ -36,9 +36,13 @@ pub struct Seated {
 }
 
 impl Seated {
-    pub(super) fn new(reader: Reader, welcome: Welcome, progress: Arc<Progress>) -> Self {
-        let Welcome { cursor, who, present } = welcome;
-        let roster = Roster::new(&present);
+    pub(super) fn new(
+        reader: Reader,
+        welcome: Welcome,
+        roster: Roster,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let Welcome { cursor, who } = welcome;
         let (end, sampled) = (None, None);
         Self { reader, cursor, who, progress, roster, end, unbooked: 0, sampled }
     }

@@ -24,8 +24,6 @@ use std::{sync::Arc, time::Instant};
 const TIME: u32 = 3;
 /// The field number of `traceparent`.
 const TRACEPARENT: u32 = 100;
-/// The most bytes of the list of who is present. A receiver takes 4 MiB by default.
-const ROSTER_BYTES: usize = 1 << 20;
 
 /// A `traceparent`, which has one length.
 pub type Traceparent = [u8; 55];
@@ -103,27 +101,9 @@ pub struct Frame {
     traceparent: Option<Traceparent>,
 }
 
-/// The encoded list of who is present; empty on all but a newcomer's own join.
+/// The encoded list of who is present, by [`Roll`](super::Roll); empty on all but a newcomer's own join.
 #[derive(Debug, Default)]
-pub struct Roster(Box<[u8]>);
-
-impl Roster {
-    /// Encodes the list, in join order, up to 1 MiB of it.
-    #[must_use]
-    pub fn new(present: &[Arc<Participant>]) -> Self {
-        let mut list = pb::Message::default();
-        let mut bytes = 0;
-        for who in present {
-            let reference = to_reference(who);
-            bytes += reference.encoded_len() + 8;
-            if bytes > ROSTER_BYTES {
-                break;
-            }
-            list.participants.push(reference);
-        }
-        Self(list.encode_to_vec().into_boxed_slice())
-    }
-}
+pub struct Roster(pub(super) Box<[u8]>);
 
 impl Frame {
     /// The frame of one delivery.
@@ -272,6 +252,7 @@ pub fn to_reference(who: &Participant) -> pb::ClientReference {
 mod tests {
     use super::*;
     use crate::chat::{Act, Draft, Outcome, Room, Rules};
+    use crate::wire::Roll;
 
     fn decode(frame: &Frame) -> pb::Message {
         let mut bytes = Vec::new();
@@ -300,8 +281,10 @@ mod tests {
         let traced = EncodedEntry::new(entry.clone(), Tracing::Each, &server);
         let own =
             Frame::new(Arc::new(traced), delivery, Roster::default()).traced(Some([b'7'; 55]));
+        let mut roll = Roll::default();
+        roll.read(&entry.what);
         let encoded = Arc::new(EncodedEntry::new(entry, Tracing::PassedOn, &server));
-        let message = decode(&Frame::new(encoded, delivery, Roster::new(&welcome.present)));
+        let message = decode(&Frame::new(encoded, delivery, roll.roster()));
         assert_eq!(message.text, "Anton 127.0.0.1:20 has joined the chat at Lamport time 3");
         assert_eq!((message.time, message.accepted_time, message.origin_time), (4, 3, 2));
         assert_eq!(message.client_reference, Some(to_reference(&who)));
@@ -309,14 +292,5 @@ mod tests {
         assert_eq!((&*message.traceparent, &*message.tracestate), ("as it came", "vendor=1"));
         let own = decode(&own);
         assert_eq!((own.traceparent, &*own.tracestate), ("7".repeat(55), "vendor=1"));
-    }
-
-    #[test]
-    fn a_roster_is_cut_short_before_it_outgrows_a_message() {
-        let long = "n".repeat(64);
-        let who = Arc::new(Participant::new(&long, &"a".repeat(255), 1).expect("legal"));
-        let many = vec![who; 10_000];
-        assert!(Roster::new(&many).0.len() <= ROSTER_BYTES);
-        assert!(!Roster::new(&many).0.is_empty());
     }
 }

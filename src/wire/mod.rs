@@ -8,6 +8,7 @@ mod codec;
 pub mod encoded;
 pub mod from_pb;
 pub mod participant;
+mod roll;
 
 /// The types that prost generates from `proto/chittychat.proto`, and tonic's client.
 pub mod pb {
@@ -17,6 +18,7 @@ pub mod pb {
 
 pub use codec::{Inbound, RoomDecoder};
 pub use encoded::{EncodedEntry, Frame, Traceparent, Tracing};
+pub use roll::Roll;
 
 /// The full name of the service, as health checks and reflection know it.
 pub const SERVICE: &str = "proto.ChittyChatService";

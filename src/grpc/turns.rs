@@ -1,0 +1,168 @@
+//! Whose turn it is to be told what is new: so many connections at once, the others in a line.
+//!
+//! A message to ten thousand gives ten thousand tasks something to do. If all were made ready at once,
+//! whoever connects, joins or asks for the server's health would stand behind them, at each step
+//! anew. So no more than [`AT_ONCE`] connections are woken with something to deliver; whoever has had
+//! a turn hands it on. What a client sends is no delivery and waits for nobody.
+//!
+//! A turn is one poll of the connection's task, whatever came of it: nobody's slow socket holds a turn,
+//! and a connection that has more to deliver than fits into one goes to the end of the line.
+
+use futures_util::task::AtomicWaker;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+/// How many connections may have a turn at once. Enough to keep every processor busy, and few enough
+/// for another task to come soon.
+const AT_ONCE: usize = 32;
+
+/// Where a task stands.
+const IDLE: u8 = 0;
+const IN_LINE: u8 = 1;
+const HAS_TURN: u8 = 2;
+const GONE: u8 = 3;
+
+/// A task that takes turns, and how it is woken.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    /// Changes while the line is locked, and only then.
+    stands: AtomicU8,
+    pub(super) task: AtomicWaker,
+}
+
+impl Place {
+    fn is(&self, what: u8) -> bool {
+        self.stands.load(Ordering::SeqCst) == what
+    }
+}
+
+/// The line. See the module's text.
+#[derive(Debug)]
+pub(super) struct Turns {
+    line: Mutex<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    free: usize,
+    waiting: VecDeque<Arc<Place>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { line: Mutex::new(Line { free: AT_ONCE, waiting: VecDeque::new() }) }
+    }
+}
+
+impl Turns {
+    /// Sees to it that the task is woken when there is a turn for it, unless that is so already.
+    pub(super) fn ask(&self, place: &Arc<Place>) {
+        let mut line = self.lock();
+        if !place.is(IDLE) {
+            return;
+        }
+        if line.free == 0 {
+            place.stands.store(IN_LINE, Ordering::SeqCst);
+            line.waiting.push_back(Arc::clone(place));
+            return;
+        }
+        line.free -= 1;
+        place.stands.store(HAS_TURN, Ordering::SeqCst);
+        drop(line);
+        place.task.wake();
+    }
+
+    /// The task has been polled: its turn, if it had one, is handed on. To be called before the task
+    /// looks for the last time whether it has more to do.
+    pub(super) fn hand_on(&self, place: &Place) {
+        // Nobody but the task itself takes this away.
+        if place.is(HAS_TURN) {
+            self.end(self.lock(), place, IDLE);
+        }
+    }
+
+    /// The task will not be polled any more.
+    pub(super) fn leave(&self, place: &Place) {
+        let line = self.lock();
+        if place.is(HAS_TURN) {
+            self.end(line, place, GONE);
+        } else {
+            place.stands.store(GONE, Ordering::SeqCst);
+        }
+    }
+
+    fn end(&self, mut line: MutexGuard<'_, Line>, place: &Place, stands: u8) {
+        place.stands.store(stands, Ordering::SeqCst);
+        let next = loop {
+            match line.waiting.pop_front() {
+                Some(next) if next.is(GONE) => {}
+                next => break next,
+            }
+        };
+        match next {
+            Some(next) => {
+                next.stands.store(HAS_TURN, Ordering::SeqCst);
+                drop(line);
+                next.task.wake();
+            }
+            None => line.free += 1,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(count: usize) -> Vec<Arc<Place>> {
+        std::iter::repeat_with(Arc::default).take(count).collect()
+    }
+
+    fn having(places: &[Arc<Place>]) -> Vec<usize> {
+        (0..places.len()).filter(|at| places[*at].is(HAS_TURN)).collect()
+    }
+
+    #[test]
+    fn so_many_have_a_turn_and_the_rest_come_in_their_order() {
+        let (turns, places) = (Turns::default(), places(AT_ONCE + 3));
+        places.iter().for_each(|place| turns.ask(place));
+        places.iter().for_each(|place| turns.ask(place));
+        assert_eq!(having(&places), Vec::from_iter(0..AT_ONCE));
+        // Whoever has more to do is behind those who wait.
+        turns.hand_on(&places[0]);
+        turns.ask(&places[0]);
+        assert_eq!(having(&places), Vec::from_iter(1..=AT_ONCE));
+        for at in 1..AT_ONCE + 3 {
+            turns.hand_on(&places[at]);
+            turns.hand_on(&places[at]);
+        }
+        assert_eq!(having(&places), [0], "its time has come");
+        turns.hand_on(&places[0]);
+        assert_eq!(turns.lock().free, AT_ONCE);
+    }
+
+    #[test]
+    fn whoever_goes_hands_on_and_is_not_waited_for() {
+        let (turns, places) = (Turns::default(), places(AT_ONCE + 2));
+        places.iter().for_each(|place| turns.ask(place));
+        turns.leave(&places[AT_ONCE]);
+        turns.leave(&places[0]);
+        assert_eq!(having(&places[AT_ONCE..]), [1], "the one behind the one who is gone");
+        for place in &places {
+            turns.leave(place);
+            turns.leave(place);
+            turns.ask(place);
+        }
+        let line = turns.lock();
+        assert_eq!((line.free, line.waiting.len()), (AT_ONCE, 0));
+    }
+}
