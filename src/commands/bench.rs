@@ -29,8 +29,8 @@ use super::Failure;
 use crate::client::ServerAddress;
 use clap::ValueEnum;
 use plan::{
-    Load, MAX_BURST, MAX_CHURN, MAX_DURATION, MAX_PARTICIPANTS, MAX_RATE, MAX_TEXT_BYTES,
-    MIN_TEXT_BYTES, Plan, Protocol,
+    Load, MAX_BURST, MAX_CHURN, MAX_DURATION, MAX_JOIN_RATE, MAX_PARTICIPANTS, MAX_RATE,
+    MAX_TEXT_BYTES, MIN_TEXT_BYTES, Plan, Protocol,
 };
 use report::Report;
 use std::{
@@ -64,6 +64,9 @@ pub struct Args {
     /// How many participants join, 2 to 20,000
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = participants)]
     participants: usize,
+    /// How many of them come in a second, up to 100,000 [default: as many as the server lets in]
+    #[arg(long, value_name = "R", value_parser = join_rate)]
+    join_rate: Option<f64>,
     /// How many of them publish, taking turns
     #[arg(long, value_name = "P", default_value_t = 1, value_parser = participants_or_one)]
     publishers: usize,
@@ -172,6 +175,7 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
         authority: address.to_string(),
         run: run_number(),
         participants: args.participants,
+        join_rate: args.join_rate,
         publishers: args.publishers,
         text_bytes: args.text_bytes,
         per_connection: args.connections,
@@ -228,6 +232,10 @@ fn between<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
 
 fn participants(text: &str) -> Result<usize, String> {
     between(text, 2, MAX_PARTICIPANTS)
+}
+
+fn join_rate(text: &str) -> Result<f64, String> {
+    between(text, 0.1, MAX_JOIN_RATE)
 }
 
 fn participants_or_one(text: &str) -> Result<usize, String> {

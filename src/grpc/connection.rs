@@ -71,6 +71,8 @@ struct Bell {
 struct Rest {
     /// The task is at work and will look at its bells again before it rests.
     is_awake: AtomicBool,
+    /// It has had a turn, so it is nobody who has just come.
+    is_settled: AtomicBool,
     place: Arc<Place>,
     turns: Arc<Turns>,
 }
@@ -92,7 +94,7 @@ impl Bell {
         if self.rest.is_awake.load(Ordering::SeqCst) {
             return;
         }
-        if is_patient {
+        if is_patient || self.rest.is_settled.load(Ordering::Relaxed) {
             self.rest.turns.ask(&self.rest.place);
         } else {
             self.rest.place.task.wake();
@@ -131,8 +133,10 @@ pub(super) struct Doorbell(Arc<Bell>);
 impl Doorbell {
     /// Deliveries on this connection will take their turns among these.
     pub(super) fn new(turns: Arc<Turns>) -> Self {
-        let (is_awake, place) = (AtomicBool::new(false), Arc::default());
-        Self(Bell::new(&Arc::new(Rest { is_awake, place, turns }), false))
+        let (is_awake, is_settled) = (AtomicBool::new(false), AtomicBool::new(false));
+        let place = turns.enter();
+        let rest = Rest { is_awake, is_settled, place, turns };
+        Self(Bell::new(&Arc::new(rest), false))
     }
 
     /// What is to be woken when the socket takes more.
@@ -256,7 +260,9 @@ impl<C: Future> Future for Together<C> {
         if this.connection.is_none() && this.streams.is_empty() {
             return Poll::Ready(());
         }
-        rest.turns.hand_on(&rest.place);
+        if rest.turns.hand_on(&rest.place) {
+            rest.is_settled.store(true, Ordering::Relaxed);
+        }
         rest.is_awake.store(false, Ordering::SeqCst);
         if this.has_more() {
             rest.turns.ask(&rest.place);

@@ -3,7 +3,11 @@
 //! A message to ten thousand gives ten thousand tasks something to do. If all were made ready at once,
 //! whoever connects, joins or asks for the server's health would stand behind them, at each step
 //! anew. So no more than [`AT_ONCE`] connections are woken with something to deliver; whoever has had
-//! a turn hands it on. What a client sends is no delivery and waits for nobody.
+//! a turn hands it on. A connection that has never had one is new: it waits for nobody. From its first
+//! turn on it is one of the listeners, and what it sends waits in the line as well, because thousands
+//! who say goodbye at once are no better than one who speaks to thousands.
+//!
+//! With [`FEW`] connections there is no line: the last of them comes soon enough without one.
 //!
 //! A turn is one poll of the connection's task, whatever came of it: nobody's slow socket holds a turn,
 //! and a connection that has more to deliver than fits into one goes to the end of the line.
@@ -13,13 +17,15 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
 };
 
 /// How many connections may have a turn at once. Enough to keep every processor busy, and few enough
 /// for another task to come soon.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 8;
+/// Up to so many connections nobody waits long for anybody.
+const FEW: usize = 256;
 
 /// Where a task stands.
 const IDLE: u8 = 0;
@@ -44,6 +50,8 @@ impl Place {
 /// The line. See the module's text.
 #[derive(Debug)]
 pub(super) struct Turns {
+    /// How many tasks there are.
+    tasks: AtomicUsize,
     line: Mutex<Line>,
 }
 
@@ -55,13 +63,24 @@ struct Line {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { line: Mutex::new(Line { free: AT_ONCE, waiting: VecDeque::new() }) }
+        let line = Line { free: AT_ONCE, waiting: VecDeque::new() };
+        Self { tasks: AtomicUsize::new(0), line: Mutex::new(line) }
     }
 }
 
 impl Turns {
+    /// One more task. It ends with [`Self::leave`].
+    pub(super) fn enter(&self) -> Arc<Place> {
+        self.tasks.fetch_add(1, Ordering::Relaxed);
+        Arc::default()
+    }
+
     /// Sees to it that the task is woken when there is a turn for it, unless that is so already.
     pub(super) fn ask(&self, place: &Arc<Place>) {
+        if self.tasks.load(Ordering::Relaxed) <= FEW {
+            place.task.wake();
+            return;
+        }
         let mut line = self.lock();
         if !place.is(IDLE) {
             return;
@@ -78,16 +97,19 @@ impl Turns {
     }
 
     /// The task has been polled: its turn, if it had one, is handed on. To be called before the task
-    /// looks for the last time whether it has more to do.
-    pub(super) fn hand_on(&self, place: &Place) {
+    /// looks for the last time whether it has more to do. True if it had one.
+    pub(super) fn hand_on(&self, place: &Place) -> bool {
         // Nobody but the task itself takes this away.
-        if place.is(HAS_TURN) {
+        let had_turn = place.is(HAS_TURN);
+        if had_turn {
             self.end(self.lock(), place, IDLE);
         }
+        had_turn
     }
 
     /// The task will not be polled any more.
     pub(super) fn leave(&self, place: &Place) {
+        self.tasks.fetch_sub(1, Ordering::Relaxed);
         let line = self.lock();
         if place.is(HAS_TURN) {
             self.end(line, place, GONE);
@@ -123,8 +145,10 @@ impl Turns {
 mod tests {
     use super::*;
 
-    fn places(count: usize) -> Vec<Arc<Place>> {
-        std::iter::repeat_with(Arc::default).take(count).collect()
+    /// So many of a crowd.
+    fn places(turns: &Turns, count: usize) -> Vec<Arc<Place>> {
+        turns.tasks.store(FEW, Ordering::Relaxed);
+        std::iter::repeat_with(|| turns.enter()).take(count).collect()
     }
 
     fn having(places: &[Arc<Place>]) -> Vec<usize> {
@@ -133,17 +157,17 @@ mod tests {
 
     #[test]
     fn so_many_have_a_turn_and_the_rest_come_in_their_order() {
-        let (turns, places) = (Turns::default(), places(AT_ONCE + 3));
+        let turns = Turns::default();
+        let places = places(&turns, AT_ONCE + 3);
         places.iter().for_each(|place| turns.ask(place));
         places.iter().for_each(|place| turns.ask(place));
         assert_eq!(having(&places), Vec::from_iter(0..AT_ONCE));
         // Whoever has more to do is behind those who wait.
-        turns.hand_on(&places[0]);
+        assert!(turns.hand_on(&places[0]) && !turns.hand_on(&places[0]));
         turns.ask(&places[0]);
         assert_eq!(having(&places), Vec::from_iter(1..=AT_ONCE));
-        for at in 1..AT_ONCE + 3 {
-            turns.hand_on(&places[at]);
-            turns.hand_on(&places[at]);
+        for place in &places[1..] {
+            assert!(turns.hand_on(place), "those in the line have moved up");
         }
         assert_eq!(having(&places), [0], "its time has come");
         turns.hand_on(&places[0]);
@@ -152,17 +176,31 @@ mod tests {
 
     #[test]
     fn whoever_goes_hands_on_and_is_not_waited_for() {
-        let (turns, places) = (Turns::default(), places(AT_ONCE + 2));
+        let turns = Turns::default();
+        let places = places(&turns, AT_ONCE + 2);
         places.iter().for_each(|place| turns.ask(place));
         turns.leave(&places[AT_ONCE]);
         turns.leave(&places[0]);
         assert_eq!(having(&places[AT_ONCE..]), [1], "the one behind the one who is gone");
+        turns.tasks.fetch_add(2, Ordering::Relaxed);
         for place in &places {
             turns.leave(place);
-            turns.leave(place);
+            turns.tasks.fetch_add(1, Ordering::Relaxed);
             turns.ask(place);
         }
         let line = turns.lock();
         assert_eq!((line.free, line.waiting.len()), (AT_ONCE, 0));
+    }
+
+    #[test]
+    fn among_few_there_is_no_line() {
+        let turns = Turns::default();
+        let few: Vec<_> = std::iter::repeat_with(|| turns.enter()).take(FEW).collect();
+        few.iter().for_each(|place| turns.ask(place));
+        assert_eq!(having(&few), [0; 0]);
+        assert_eq!(turns.lock().waiting.len(), 0);
+        let one_more = turns.enter();
+        turns.ask(&one_more);
+        assert!(one_more.is(HAS_TURN));
     }
 }

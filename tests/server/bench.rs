@@ -89,6 +89,8 @@ async fn a_closed_loop_goes_on_for_its_time_while_people_come_and_go() {
     assert!(count("leaves") > 0 && count("deliveries") > 10 * count("messages"), "{report}");
     assert_eq!(report["violation"], serde_json::Value::Null);
     assert_eq!(report["joining"]["deliveries"], 20 * 21 / 2, "each join is told to all");
+    let report = measured(&server, &["--burst", "1", "--join-rate", "50"]).await;
+    assert!(report["joining"]["seconds"].as_f64() >= Some(20.0 / 50.0), "{report}");
 }
 
 #[tokio::test]
@@ -108,6 +110,7 @@ async fn what_makes_no_sense_is_refused() {
         &["--server", "192.0.2.1:80"][..],
         &["--participants", "20001"],
         &["--participants", "1"],
+        &["--join-rate", "0"],
         &["--duration", "11min"],
         &["--rate", "1000001"],
         &["--text-bytes", "465"],

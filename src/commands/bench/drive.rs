@@ -82,14 +82,19 @@ fn come_in(plan: &Plan, crowd: &mut Crowd, progress: &mut Progress) -> Result<()
         Protocol::Grpc => all as u64 * (all as u64 + 1) / 2,
         Protocol::Nats | Protocol::Tcp => 0,
     };
-    let mut patience = Patience::new();
+    let (mut patience, start) = (Patience::new(), Instant::now());
     while crowd.tally.present < all || crowd.tally.joins < joins {
-        while crowd.people.len() < all && crowd.tally.joining < COMING_IN {
+        let due =
+            plan.join_rate.map_or(all, |rate| (rate * start.elapsed().as_secs_f64()) as usize);
+        while crowd.people.len() < all.min(due) && crowd.tally.joining < COMING_IN {
             crowd.admit(crowd.people.len())?;
         }
         crowd.turn(TURN)?;
         let tally = &crowd.tally;
         progress.show(|| format!("{} of {all} participants are in", tally.present));
+        if crowd.people.len() < all && tally.joining == 0 {
+            patience.renew();
+        }
         if patience.is_over(tally.deliveries) {
             return Err(Fault::Stuck(format!(
                 "nothing came for {STUCK:?}, when {} of {all} participants were in, and {} of \

@@ -9,6 +9,8 @@ use std::{net::SocketAddr, time::Duration};
 
 /// The most participants. Each may need a port of its own, of which there are some 28,000.
 pub(super) const MAX_PARTICIPANTS: usize = 20_000;
+/// The most joins a second.
+pub(super) const MAX_JOIN_RATE: f64 = 1e5;
 /// The most messages a second.
 pub(super) const MAX_RATE: f64 = 1e6;
 /// The longest duration.
@@ -50,6 +52,8 @@ pub(super) struct Plan {
     pub run: u16,
     /// How many listen.
     pub participants: usize,
+    /// How many come in a second, if not as many as the server lets in.
+    pub join_rate: Option<f64>,
     /// How many of them speak.
     pub publishers: usize,
     /// The bytes of a text.
@@ -249,6 +253,7 @@ mod tests {
             authority,
             run,
             participants,
+            join_rate: None,
             publishers,
             text_bytes,
             per_connection,
