@@ -4,19 +4,12 @@
 //! message encoded for each recipient. It checks nothing, bounds nothing and logs nothing, which makes
 //! it faster than a service may be.
 
+mod chat;
 mod support;
 
-/// The original's protocol, of which a peer uses a part.
-#[expect(unreachable_pub, reason = "generated for whoever needs it")]
-mod proto {
-    include!(concat!(env!("OUT_DIR"), "/legacy/proto.rs"));
-}
-
+use chat::proto::{Message, chitty_chat_service_server::ChittyChatService};
+use chat::{CAPACITY, CONNECT, DISCONNECT, name};
 use futures_util::{Stream, StreamExt as _, future};
-use proto::{
-    Message,
-    chitty_chat_service_server::{ChittyChatService, ChittyChatServiceServer},
-};
 use std::{
     error::Error,
     pin::Pin,
@@ -25,14 +18,9 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::{net::TcpListener, sync::broadcast};
+use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
-use tonic::{Request, Response, Status, Streaming, transport::Server};
-
-const CONNECT: i32 = 0;
-const DISCONNECT: i32 = 1;
-/// Messages that a slow subscriber may be behind: more than a burst has.
-const CAPACITY: usize = 1 << 17;
+use tonic::{Request, Response, Status, Streaming};
 
 /// What one participant has to say to the others.
 type Said = (u64, Message);
@@ -83,10 +71,6 @@ impl Room {
     }
 }
 
-fn name(message: &Message) -> &str {
-    message.client_reference.as_ref().map_or("", |who| who.client_name.as_str())
-}
-
 #[tonic::async_trait]
 impl ChittyChatService for Chat {
     type SendMessageStream = Pin<Box<dyn Stream<Item = Result<Message, Status>> + Send>>;
@@ -134,14 +118,6 @@ impl ChittyChatService for Chat {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(support::address()?).await?;
-    support::listening(listener.local_addr()?)?;
     let room = Room { clock: Mutex::new(0), said: broadcast::Sender::new(CAPACITY) };
-    let chat = Chat { room: Arc::new(room), ids: AtomicU64::new(0) };
-    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
-        .add_service(ChittyChatServiceServer::new(chat))
-        .serve_with_incoming(incoming)
-        .await?;
-    Ok(())
+    chat::serve(Chat { room: Arc::new(room), ids: AtomicU64::new(0) }).await
 }

@@ -3,32 +3,20 @@
 //! A map of senders behind a mutex, as the original has; every message is cloned, stamped and put into
 //! the queue of each recipient, and encoded there. It checks nothing and logs nothing.
 
+mod chat;
 mod support;
 
-/// The original's protocol, of which a peer uses a part.
-#[expect(unreachable_pub, reason = "generated for whoever needs it")]
-mod proto {
-    include!(concat!(env!("OUT_DIR"), "/legacy/proto.rs"));
-}
-
+use chat::proto::{Message, chitty_chat_service_server::ChittyChatService};
+use chat::{CAPACITY, CONNECT, DISCONNECT, name};
 use futures_util::StreamExt as _;
-use proto::{
-    Message,
-    chitty_chat_service_server::{ChittyChatService, ChittyChatServiceServer},
-};
 use std::{
     collections::BTreeMap,
     error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming, transport::Server};
-
-const CONNECT: i32 = 0;
-const DISCONNECT: i32 = 1;
-/// Messages that may wait for one participant: more than a burst has.
-const CAPACITY: usize = 1 << 17;
+use tonic::{Request, Response, Status, Streaming};
 
 type Queue = mpsc::Sender<Result<Message, Status>>;
 
@@ -82,10 +70,6 @@ impl Chat {
     }
 }
 
-fn name(message: &Message) -> &str {
-    message.client_reference.as_ref().map_or("", |who| who.client_name.as_str())
-}
-
 #[tonic::async_trait]
 impl ChittyChatService for Chat {
     type SendMessageStream = ReceiverStream<Result<Message, Status>>;
@@ -116,12 +100,5 @@ impl ChittyChatService for Chat {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(support::address()?).await?;
-    support::listening(listener.local_addr()?)?;
-    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
-        .add_service(ChittyChatServiceServer::new(Chat::default()))
-        .serve_with_incoming(incoming)
-        .await?;
-    Ok(())
+    chat::serve(Chat::default()).await
 }
