@@ -6,6 +6,7 @@
 mod connection;
 mod conversation;
 mod gate;
+mod listener;
 mod outlet;
 mod response;
 pub mod server;
@@ -13,4 +14,5 @@ mod service;
 pub mod status;
 mod turns;
 
+pub use listener::Listener;
 pub use server::{Limits, Serving};

@@ -13,26 +13,23 @@ use std::{
     pin::Pin,
     task::{Context, Poll, Waker},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// See the module's text.
 #[derive(Debug)]
-pub(super) struct Outlet {
-    socket: TcpStream,
+pub(super) struct Outlet<S> {
+    socket: S,
     /// Whom to wake when the socket takes more.
     writable: Waker,
 }
 
-impl Outlet {
-    pub(super) fn new(socket: TcpStream, writable: Waker) -> Self {
+impl<S> Outlet<S> {
+    pub(super) fn new(socket: S, writable: Waker) -> Self {
         Self { socket, writable }
     }
 }
 
-impl AsyncRead for Outlet {
+impl<S: AsyncRead + Unpin> AsyncRead for Outlet<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -42,7 +39,7 @@ impl AsyncRead for Outlet {
     }
 }
 
-impl AsyncWrite for Outlet {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Outlet<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
@@ -65,7 +62,7 @@ impl AsyncWrite for Outlet {
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,6 +6,7 @@
 //! deadline around it.
 
 use super::connection::{Doorbell, Drain, Nursery, Together};
+use super::listener::Listener;
 use super::outlet::Outlet;
 use super::service::Services;
 use super::turns::Turns;
@@ -13,9 +14,10 @@ use crate::hub::Hub;
 use crate::wire::{DESCRIPTORS, SERVICE};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{error::Error, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     select,
     task::JoinSet,
     time,
@@ -65,26 +67,18 @@ pub struct Limits {
 
 /// A server that is ready to run.
 #[derive(Debug)]
-pub struct Serving {
+pub struct Serving<L = TcpListener> {
     hub: Hub,
     limits: Limits,
-    listener: TcpListener,
+    listener: L,
     health: HealthReporter,
 }
 
-impl Serving {
+impl<L: Listener> Serving<L> {
     /// A server on a bound listener. Its health is "not serving" until somebody says otherwise.
     #[must_use]
-    pub fn new(hub: Hub, limits: Limits, listener: TcpListener) -> Self {
+    pub fn new(hub: Hub, limits: Limits, listener: L) -> Self {
         Self { hub, limits, listener, health: HealthReporter::new() }
-    }
-
-    /// The address that the server listens on.
-    ///
-    /// # Errors
-    /// If the system does not say.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 
     /// What the health service answers from.
@@ -102,13 +96,16 @@ impl Serving {
         drain: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let services = self.services()?;
-        let Self { limits, listener, .. } = self;
+        let Self { limits, mut listener, .. } = self;
         let (draining, turns) = (Arc::<Drain>::default(), Arc::<Turns>::default());
         let mut connections = JoinSet::new();
         let mut drain = pin!(drain);
         loop {
+            // In this order, so that the same happenings always have the same outcome.
             select! {
+                biased;
                 () = &mut drain => break,
+                Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((socket, _)) => {
                         let connection = connection(socket, &limits, &services, &draining, &turns);
@@ -120,7 +117,6 @@ impl Serving {
                         time::sleep(BETWEEN_FAILURES).await;
                     }
                 },
-                Some(_) = connections.join_next() => {}
             }
         }
         // From here on the system turns new connections away.
@@ -147,15 +143,13 @@ impl Serving {
 }
 
 /// Serves one connection, in one task with its streams.
-fn connection(
-    socket: TcpStream,
+fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    socket: S,
     limits: &Limits,
     services: &Services,
     drain: &Arc<Drain>,
     turns: &Arc<Turns>,
-) -> impl Future<Output = ()> + use<> {
-    // A socket that refuses this is broken, and says so when it is read.
-    let _ = socket.set_nodelay(true);
+) -> impl Future<Output = ()> + use<S> {
     let doorbell = Doorbell::new(Arc::clone(turns));
     let socket = Outlet::new(socket, doorbell.writable());
     let nursery = Nursery::default();
