@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 BUDGET = HERE / "budget.toml"
 PROGRAM = HERE.parent / "target" / "release" / "examples" / "operations"
 TIMES = 10_000
-OPERATIONS = ("accept", "stamp", "encode", "decode")
+OPERATIONS = ("accept", "stamp", "encode", "deliver", "decode")
 # What is done for each delivery, where one allocation is more than the tolerance.
 PER_DELIVERY = ("stamp", "encode")
 

@@ -4,9 +4,11 @@
 
 mod world;
 
-use bytes::BytesMut;
+use chittychat::wire::Batch;
 use std::{env, error::Error, hint::black_box};
-use world::{Planted, World, accept, decode, drafts, encode, frames, messages, stamp};
+use world::{
+    Planted, World, accept, decode, deliver, drafts, encode, entries, kept, messages, stamp,
+};
 
 /// An allocation, as a careless change would add it.
 fn an_allocation() {
@@ -20,21 +22,32 @@ fn main() -> Result<(), Box<dyn Error>> {
         [name, times, plant] if plant == "--plant" => {
             (name, times.parse()?, an_allocation as Planted)
         }
-        _ => return Err("usage: operations accept|stamp|encode|decode TIMES [--plant]".into()),
+        _ => {
+            return Err(
+                "usage: operations accept|stamp|encode|deliver|decode TIMES [--plant]".into()
+            );
+        }
     };
     let mut world = World::new(times);
     match name.as_str() {
         "accept" => accept(world.hub(), world.speaker(), drafts(times), planted),
         "decode" => decode(&messages(times), planted),
         "stamp" => {
-            world.say(times);
-            assert_eq!(stamp(world.listener(), planted), times, "one for each message");
+            let (mut cursor, entries) = entries(times);
+            let deliveries = stamp(&mut cursor, &entries, planted);
+            assert_eq!(deliveries.len(), entries.len(), "one for each message");
         }
         "encode" => {
+            let (mut cursor, entries) = entries(times);
+            let deliveries = stamp(&mut cursor, &entries, || {});
+            let entries = kept(entries);
+            let mut batch = Batch::new(usize::MAX);
+            batch.expect(times.into(), entries[0].size_hint());
+            encode(&entries, &deliveries, &mut batch, planted);
+        }
+        "deliver" => {
             world.say(times);
-            let frames = frames(world.listener());
-            let bytes = frames.iter().map(|frame| frame.size_hint()).sum();
-            encode(&frames, &mut BytesMut::with_capacity(bytes), planted);
+            deliver(world.listener(), &mut Batch::new(15_000), planted);
         }
         _ => return Err(format!("there is no operation {name}").into()),
     }

@@ -2,9 +2,9 @@
 
 mod world;
 
-use bytes::BytesMut;
+use chittychat::wire::Batch;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use world::{World, accept, decode, drafts, encode, frames, messages, stamp};
+use world::{World, accept, decode, deliver, drafts, encode, entries, kept, messages, stamp};
 
 /// How often an operation is done in one measurement.
 const TIMES: u32 = 1000;
@@ -21,27 +21,31 @@ fn all(criterion: &mut Criterion) {
         bencher.iter_batched(|| drafts(TIMES), routine, BatchSize::LargeInput);
     });
     group.bench_function("stamp", |bencher| {
+        let (cursor, entries) = entries(TIMES);
+        bencher.iter(|| stamp(&mut cursor.clone(), &entries, nothing));
+    });
+    group.bench_function("encode", |bencher| {
+        let (mut cursor, entries) = entries(TIMES);
+        let deliveries = stamp(&mut cursor, &entries, nothing);
+        let entries = kept(entries);
+        bencher.iter(|| {
+            let mut batch = Batch::new(usize::MAX);
+            batch.expect(TIMES.into(), entries[0].size_hint());
+            encode(&entries, &deliveries, &mut batch, nothing);
+        });
+    });
+    group.bench_function("deliver", |bencher| {
         let mut world = World::new(TIMES);
+        let mut batch = Batch::new(15_000);
         bencher.iter_custom(|rounds| {
             (0..rounds)
                 .map(|_| {
                     world.say(TIMES);
                     let begun = std::time::Instant::now();
-                    stamp(world.listener(), nothing);
+                    deliver(world.listener(), &mut batch, nothing);
                     begun.elapsed()
                 })
                 .sum()
-        });
-    });
-    group.bench_function("encode", |bencher| {
-        let mut world = World::new(TIMES);
-        world.say(TIMES);
-        let frames = frames(world.listener());
-        let bytes = frames.iter().map(|frame| frame.size_hint()).sum();
-        let mut buffer = BytesMut::with_capacity(bytes);
-        bencher.iter(|| {
-            buffer.clear();
-            encode(&frames, &mut buffer, nothing);
         });
     });
     group.bench_function("decode", |bencher| {

@@ -5,13 +5,14 @@
 //! Each stands in a function of its own that is not inlined and repeats it, so that callgrind can be
 //! told to count there and nowhere else.
 
-use bytes::BytesMut;
 use chittychat::chat::{
-    Act, Draft, Lag, LamportTime, Participant, Rules, Seat, Text, TraceContext,
+    Act, Cursor, Delivery, Draft, Entry, Lag, LamportTime, Outcome, Participant, Room, Rules, Seat,
+    Text, TraceContext,
 };
 use chittychat::hub::{Bounds, Hub, Reply, Seated};
+use chittychat::wire::encoded::Roster;
 use chittychat::wire::participant::{Outgoing, Stamped, to_pb};
-use chittychat::wire::{Frame, from_pb, pb};
+use chittychat::wire::{Batch, EncodedEntry, Tracing, from_pb, pb};
 use prost::Message as _;
 use std::{
     hint::black_box,
@@ -44,7 +45,7 @@ impl World {
         };
         let mut seats: Vec<_> = (1..=PRESENT).map(join).collect();
         for seated in &mut seats {
-            while frame(seated).is_some() {}
+            deliver(seated, &mut Batch::new(usize::MAX), || {});
         }
         Self { hub, seats }
     }
@@ -95,13 +96,6 @@ pub(super) fn messages(count: u32) -> Vec<Vec<u8>> {
     vec![to_pb(&one, &who(1)).encode_to_vec(); count as usize]
 }
 
-fn frame(seated: &mut Seated) -> Option<Frame> {
-    match seated.poll_frame(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(frame) => Some(frame.expect("nobody is taken out")),
-        Poll::Pending => None,
-    }
-}
-
 /// Takes messages in: stamped by the room, encoded, appended to the log.
 #[inline(never)]
 pub(super) fn accept(hub: &Hub, speaker: Seat, drafts: Vec<Draft>, planted: Planted) {
@@ -111,28 +105,68 @@ pub(super) fn accept(hub: &Hub, speaker: Seat, drafts: Vec<Draft>, planted: Plan
     }
 }
 
-/// Has a listener read what is new to it: each entry found in the log and stamped for this recipient.
-#[inline(never)]
-pub(super) fn stamp(listener: &mut Seated, planted: Planted) -> u32 {
-    let mut frames = 0;
-    while let Some(frame) = black_box(frame(listener)) {
-        drop(frame);
-        planted();
-        frames += 1;
+/// What somebody who listens reads: entries, each with the cursor that comes upon it next.
+pub(super) fn entries(count: u32) -> (Cursor, Vec<Entry>) {
+    let (mut room, mut out) = (Room::new(Rules::default()), Vec::new());
+    let mut join = |number| match room.accept(None, draft(Act::Connect(who(number))), &mut out) {
+        Outcome::Joined(welcome) => welcome.cursor,
+        other => panic!("{number} was not let in: {other:?}"),
+    };
+    let cursors: Vec<_> = (1..=PRESENT).map(&mut join).collect();
+    let speaker = cursors[0].seat();
+    let joins = out.len();
+    for draft in drafts(count) {
+        room.accept(Some(speaker), draft, &mut out);
     }
-    frames
+    let mut cursor = cursors[PRESENT / 2].clone();
+    for entry in &out[PRESENT / 2..joins] {
+        cursor.stamp(entry);
+    }
+    (cursor, out.split_off(joins))
 }
 
-/// The frames that a listener is to be sent.
-pub(super) fn frames(listener: &mut Seated) -> Vec<Frame> {
-    std::iter::from_fn(|| frame(listener)).collect()
-}
-
-/// Writes frames, each behind the other.
+/// Works out when each of these was sent to this recipient.
 #[inline(never)]
-pub(super) fn encode(frames: &[Frame], buffer: &mut BytesMut, planted: Planted) {
-    for frame in frames {
-        frame.write(buffer);
+pub(super) fn stamp(cursor: &mut Cursor, entries: &[Entry], planted: Planted) -> Vec<Delivery> {
+    let mut deliveries = Vec::with_capacity(entries.len());
+    for entry in entries {
+        deliveries.extend(cursor.stamp(entry).delivery);
+        planted();
+    }
+    deliveries
+}
+
+/// Entries as they stand in the log.
+pub(super) fn kept(entries: Vec<Entry>) -> Vec<EncodedEntry> {
+    let server = who(0);
+    let encode = |entry| EncodedEntry::new(entry, Tracing::PassedOn, &server);
+    entries.into_iter().map(encode).collect()
+}
+
+/// Writes deliveries, each behind the other.
+#[inline(never)]
+pub(super) fn encode(
+    entries: &[EncodedEntry],
+    deliveries: &[Delivery],
+    batch: &mut Batch,
+    planted: Planted,
+) {
+    for (entry, delivery) in entries.iter().zip(deliveries) {
+        entry.write(delivery, Roster::default(), None, batch);
+        planted();
+    }
+}
+
+/// Has a listener read what is new to it, as its stream does: found in the log, stamped, written. What
+/// is planted is planted once for each batch.
+#[inline(never)]
+pub(super) fn deliver(listener: &mut Seated, batch: &mut Batch, planted: Planted) {
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(left) = listener.poll_batch(batch, &mut cx) {
+        left.expect("nobody is taken out");
+        while let Some(bytes) = batch.take() {
+            black_box(bytes);
+        }
         planted();
     }
 }

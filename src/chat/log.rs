@@ -3,8 +3,17 @@
 //! It is a ring: when it is full the oldest entry goes, whoever has yet to read it. So its memory is
 //! bounded by its capacity and never by its slowest reader, and a reader that was overtaken finds
 //! that out by asking. It keeps no list of readers, encodes nothing and wakes nobody.
+//!
+//! Its entries stand in segments of [`SEGMENT`], and readers are given a segment and not an entry. To
+//! hand out entries would cost each delivery two counts on memory that all readers write to, and each
+//! reader the lock of whoever appends; a segment costs that once for all its entries. The price is that
+//! a reader keeps the whole segment alive in which it stands.
 
-use std::{collections::VecDeque, fmt};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 /// A place in the log: everything appended before it, in entries and in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,21 +58,57 @@ impl fmt::Display for Lag {
     }
 }
 
-/// The log. `T` is what it keeps of an entry, cheap to clone.
+/// How many entries stand in one segment.
+const SEGMENT: usize = 64;
+
+/// A stretch of the log: so many entries, of which the later ones may still be to come.
+///
+/// Whoever holds one reads on in it without asking anybody, also what is appended after it was handed
+/// out. It keeps its own entries and no others.
+#[derive(Debug)]
+pub struct Segment<T> {
+    /// The place of its first entry.
+    start: Position,
+    /// Each entry, and how many bytes there are up to its end since the log began.
+    entries: Box<[OnceLock<(T, u64)>]>,
+}
+
+impl<T> Segment<T> {
+    fn new(start: Position) -> Arc<Self> {
+        let entries = std::iter::repeat_with(OnceLock::new).take(SEGMENT).collect();
+        Arc::new(Self { start, entries })
+    }
+
+    /// The entry at a place and the place behind it, if it is in this segment and has been appended.
+    #[must_use]
+    pub fn get(&self, at: Position) -> Option<(&T, Position)> {
+        let index = usize::try_from(at.entries.checked_sub(self.start.entries)?).ok()?;
+        let (entry, bytes) = self.entries.get(index)?.get()?;
+        Some((entry, Position { entries: at.entries + 1, bytes: *bytes }))
+    }
+
+    fn is_in(&self, at: Position) -> bool {
+        (self.start.entries..self.start.entries + SEGMENT as u64).contains(&at.entries)
+    }
+}
+
+/// The log. `T` is what it keeps of an entry.
 #[derive(Debug)]
 pub struct Log<T> {
-    ring: VecDeque<(T, usize)>,
+    /// Without a gap. The first has the tail in it, and the last is where the head is, or will be.
+    segments: VecDeque<Arc<Segment<T>>>,
     tail: Position,
     head: Position,
     capacity: Lag,
 }
 
-impl<T: Clone> Log<T> {
-    /// A log that keeps at most `capacity` entries and bytes, and always the latest entry.
+impl<T> Log<T> {
+    /// A log that keeps at most `capacity` entries and bytes, and always the latest entry. What it has
+    /// dropped is freed with the segment that it stands in.
     #[must_use]
     pub fn new(capacity: Lag) -> Self {
         Self {
-            ring: VecDeque::new(),
+            segments: VecDeque::new(),
             tail: Position::default(),
             head: Position::default(),
             capacity,
@@ -79,44 +124,59 @@ impl<T: Clone> Log<T> {
     /// The latest entry, if there has been any.
     #[must_use]
     pub fn latest(&self) -> Option<&T> {
-        self.ring.back().map(|(entry, _)| entry)
+        let entries = self.head.entries.checked_sub(1)?;
+        let segment = self.segments.back()?;
+        segment.get(Position { entries, ..self.head }).map(|(entry, _)| entry)
     }
 
     /// Appends an entry of `bytes` bytes, and drops as many of the oldest as its bounds demand.
     pub fn append(&mut self, entry: T, bytes: usize) {
-        self.ring.push_back((entry, bytes));
-        self.head.entries += 1;
-        self.head.bytes += bytes as u64;
-        while self.ring.len() > 1 && self.tail.lag(self.head).exceeds(self.capacity) {
-            if let Some((_, bytes)) = self.ring.pop_front() {
-                self.tail.entries += 1;
-                self.tail.bytes += bytes as u64;
+        let (at, after) = (self.head, self.head.bytes + bytes as u64);
+        let index = match self.segments.back().filter(|last| last.is_in(at)) {
+            Some(last) => (at.entries - last.start.entries) as usize % SEGMENT,
+            None => {
+                self.segments.push_back(Segment::new(at));
+                0
+            }
+        };
+        if let Some(last) = self.segments.back() {
+            // Nobody else appends, and the head passes each place once.
+            let taken = last.entries[index].set((entry, after)).is_err();
+            debug_assert!(!taken, "two entries at {at:?}");
+        }
+        self.head = Position { entries: at.entries + 1, bytes: after };
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while self.head.entries - self.tail.entries > 1
+            && self.tail.lag(self.head).exceeds(self.capacity)
+        {
+            let Some(first) = self.segments.front() else { return };
+            let Some((_, after)) = first.get(self.tail) else { return };
+            self.tail = after;
+            if !first.is_in(after) {
+                self.segments.pop_front();
             }
         }
     }
 
-    /// Copies up to `most` entries from `from` on to `into`, and returns the place after the last.
+    /// The segment that has the entry at `from`, or will have it.
     ///
     /// # Errors
-    /// [`Overtaken`] if the entry at `from` has been dropped already.
-    pub fn read(
-        &self,
-        from: Position,
-        most: usize,
-        into: &mut impl Extend<T>,
-    ) -> Result<Position, Overtaken> {
-        let behind = self.tail.entries..=self.head.entries;
-        if !behind.contains(&from.entries) {
-            return Err(Overtaken { lag: from.lag(self.head) });
-        }
-        let start = usize::try_from(from.entries - self.tail.entries).unwrap_or(usize::MAX);
-        let mut to = from;
-        into.extend(self.ring.iter().skip(start).take(most).map(|(entry, bytes)| {
-            to.entries += 1;
-            to.bytes += *bytes as u64;
-            entry.clone()
-        }));
-        Ok(to)
+    /// [`Overtaken`] if that entry has been dropped already.
+    pub fn segment(&self, from: Position) -> Result<Option<&Arc<Segment<T>>>, Overtaken> {
+        let kept = self.tail.entries..=self.head.entries;
+        let Some(first) = self.segments.front().filter(|_| kept.contains(&from.entries)) else {
+            let is_beginning = from == Position::default() && self.head == from;
+            return if is_beginning {
+                Ok(None)
+            } else {
+                Err(Overtaken { lag: from.lag(self.head) })
+            };
+        };
+        let index = (from.entries - first.start.entries) as usize / SEGMENT;
+        Ok(self.segments.get(index))
     }
 }
 
@@ -131,22 +191,56 @@ pub struct Overtaken {
 mod tests {
     use super::*;
 
-    fn read_all(log: &Log<u32>, from: Position) -> Result<Vec<u32>, Overtaken> {
+    fn read_all(log: &Log<u32>, mut from: Position) -> Result<Vec<u32>, Overtaken> {
         let mut entries = Vec::new();
-        log.read(from, usize::MAX, &mut entries).map(|_| entries)
+        loop {
+            let segment = log.segment(from)?;
+            let Some((entry, after)) = segment.and_then(|segment| segment.get(from)) else {
+                assert_eq!(from, log.head());
+                return Ok(entries);
+            };
+            entries.push(*entry);
+            from = after;
+        }
     }
 
     #[test]
-    fn entries_come_back_in_order_and_in_portions() {
-        let mut log = Log::new(Lag { entries: 10, bytes: 1000 });
-        (0..5).for_each(|n| log.append(n, 7));
-        let mut first = Vec::new();
-        let next = log.read(Position::default(), 2, &mut first).expect("nothing was dropped");
-        assert_eq!(first, [0, 1]);
-        assert_eq!(next, Position { entries: 2, bytes: 14 });
-        assert_eq!(read_all(&log, next), Ok(vec![2, 3, 4]));
-        assert_eq!(next.lag(log.head()), Lag { entries: 3, bytes: 21 });
+    fn entries_come_back_in_order_across_segments() {
+        let mut log = Log::new(Lag { entries: 1000, bytes: 10_000 });
+        assert_eq!(read_all(&log, Position::default()), Ok(vec![]));
+        let all: Vec<u32> = (0..3 * SEGMENT as u32 + 5).collect();
+        all.iter().for_each(|n| log.append(*n, 7));
+        assert_eq!(read_all(&log, Position::default()), Ok(all.clone()));
+        let last =
+            Position { entries: 3 * SEGMENT as u64 + 4, bytes: 7 * (3 * SEGMENT as u64 + 4) };
+        assert_eq!(read_all(&log, last), Ok(vec![all[all.len() - 1]]));
+        assert_eq!(last.lag(log.head()), Lag { entries: 1, bytes: 7 });
         assert_eq!(read_all(&log, log.head()), Ok(vec![]));
+        assert_eq!(log.latest(), all.last());
+    }
+
+    #[test]
+    fn a_segment_shows_what_is_appended_after_it_was_handed_out() {
+        let mut log = Log::new(Lag { entries: 10, bytes: 1000 });
+        log.append('a', 1);
+        let segment = log.segment(log.head()).expect("nothing was dropped").cloned();
+        let (segment, place) = (segment.expect("there is one"), log.head());
+        assert_eq!(segment.get(place), None);
+        log.append('b', 2);
+        assert_eq!(segment.get(place), Some((&'b', log.head())));
+        assert_eq!(segment.get(log.head()), None);
+    }
+
+    #[test]
+    fn what_is_dropped_is_freed_with_its_segment() {
+        let mut log = Log::new(Lag { entries: 3, bytes: u64::MAX });
+        (0..10 * SEGMENT).for_each(|n| log.append(n, 1));
+        assert_eq!(log.segments.len(), 1);
+        log.append(0, 1);
+        log.append(0, 1);
+        assert_eq!(log.segments.len(), 2, "the last two and one of before");
+        log.append(0, 1);
+        assert_eq!(log.segments.len(), 1);
     }
 
     #[test]

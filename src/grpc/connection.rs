@@ -9,6 +9,7 @@
 //! A turn ends when nobody has rung meanwhile. What streams and connection say to each other during a
 //! turn rings too, and costs a look and no wake-up: see [`Bell`].
 
+use super::outlet::Cork;
 use super::turns::{Place, Turns};
 use futures_util::FutureExt as _;
 use hyper::rt::Executor;
@@ -194,6 +195,7 @@ pub(super) struct Together<C> {
     streams: Vec<Member<dyn Future<Output = ()> + Send>>,
     nursery: Nursery,
     rest: Arc<Rest>,
+    cork: Arc<Cork>,
     drain: Arc<Drain>,
     slot: usize,
     is_draining: bool,
@@ -207,13 +209,24 @@ impl<C: Future> Together<C> {
         shut_down: fn(Pin<&mut C>),
         nursery: Nursery,
         drain: Arc<Drain>,
+        cork: Arc<Cork>,
         Doorbell(bell): Doorbell,
     ) -> Self {
         let rest = Arc::clone(&bell.rest);
         let connection = Member::new(Box::pin(connection), bell);
         let slot = drain.lock().insert(Arc::clone(&connection.bell));
         let (connection, streams) = (Some(connection), Vec::new());
-        Self { shut_down, connection, streams, nursery, rest, drain, slot, is_draining: false }
+        Self {
+            shut_down,
+            connection,
+            streams,
+            nursery,
+            rest,
+            cork,
+            drain,
+            slot,
+            is_draining: false,
+        }
     }
 
     /// Polls whatever has been rung for: the streams, and then the connection, which sends what they
@@ -236,6 +249,16 @@ impl<C: Future> Together<C> {
         self.streams.extend(opened.map(|it| Member::new(it, Bell::new(&self.rest, true))));
     }
 
+    /// Has the connection send what was held back for more that does not come in this turn.
+    fn flush(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.bell.is_rung.store(true, Ordering::SeqCst);
+            if connection.answer().is_some_and(|polled| polled.is_ready()) {
+                self.connection = None;
+            }
+        }
+    }
+
     fn has_more(&self) -> bool {
         let connection = self.connection.as_ref();
         connection.is_some_and(|connection| connection.bell.is_rung())
@@ -256,6 +279,9 @@ impl<C: Future> Future for Together<C> {
         while this.has_more() && rounds < ROUNDS_IN_A_ROW {
             this.round();
             rounds += 1;
+        }
+        if this.cork.pull() {
+            this.flush();
         }
         if this.connection.is_none() && this.streams.is_empty() {
             return Poll::Ready(());
@@ -313,7 +339,7 @@ mod tests {
         let opening = Opening { handlers, nursery: nursery.clone(), is_drained: false };
         let shut_down = |mut opening: Pin<&mut Opening>| opening.is_drained = true;
         let doorbell = Doorbell::new(Arc::default());
-        Together::new(opening, shut_down, nursery, Arc::clone(drain), doorbell)
+        Together::new(opening, shut_down, nursery, Arc::clone(drain), Arc::default(), doorbell)
     }
 
     #[tokio::test]

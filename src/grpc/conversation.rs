@@ -1,28 +1,28 @@
 //! One participant's stream, both directions of it, as the response stream of the RPC.
 //!
-//! There is no task for a participant besides its connection's: polling the response for its next frame
+//! There is no task for a participant besides its connection's: polling the response for what is next
 //! also takes in what the participant has sent. So a connection that takes no more bytes is not listened
 //! to either, which is the backpressure one wants, and everything about a participant ends when this
 //! value is dropped.
 //!
-//! The rules of fairness: after [`FRAMES_IN_A_ROW`] frames out, what has come in is looked at; after
-//! [`MESSAGES_IN_A_ROW`] messages in, other tasks get their turn.
+//! The rules of fairness: before each batch out, what has come in is looked at; after
+//! [`MESSAGES_IN_A_ROW`] messages in, a batch goes out and other tasks get their turn.
 
 use super::{gate::Gated, server::Limits, status};
 use crate::chat::{Act, Draft, Fault};
-use crate::hub::{Hub, Reply, Seated, Visit};
-use crate::wire::{Frame, Inbound};
+use crate::hub::{Hub, Left, Reply, Seated, Visit};
+use crate::wire::{Batch, Inbound};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
     num::NonZeroU32,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
-use tokio_stream::Stream;
+use tokio_stream::Stream as _;
 use tonic::{Status, Streaming};
 
-const FRAMES_IN_A_ROW: u32 = 32;
-const MESSAGES_IN_A_ROW: u32 = 32;
+/// With fewer, what a burst brings each listener is less than a DATA frame holds.
+const MESSAGES_IN_A_ROW: u32 = 128;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -34,7 +34,6 @@ pub(super) struct Conversation {
     stage: Stage,
     pace: Option<Pace>,
     max_frame_bytes: usize,
-    frames_in_a_row: u32,
 }
 
 /// How far the conversation has come.
@@ -45,7 +44,7 @@ enum Stage {
     /// A participant is present.
     During(Box<Seated>),
     /// What is left to say.
-    After { notice: Option<Frame>, status: Option<Status> },
+    After { notice: Option<Batch>, status: Option<Status> },
 }
 
 #[derive(Debug)]
@@ -69,7 +68,40 @@ impl Conversation {
             visit,
             pace,
             max_frame_bytes,
-            frames_in_a_row: 0,
+        }
+    }
+
+    /// Puts what there is to be said into an empty batch, as far as that takes it, and takes in what has
+    /// been said.
+    ///
+    /// Ready with what is left, once something is in the batch; or with the status that ends the stream,
+    /// behind whatever is in the batch then.
+    pub(super) fn poll_batch(
+        &mut self,
+        batch: &mut Batch,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Left, Status>> {
+        loop {
+            // Always, and first: what has come has woken us, and will not do so again.
+            if self.poll_inbound(cx).is_ready() {
+                continue;
+            }
+            match &mut self.stage {
+                Stage::Before => {
+                    ready!(self.visit.poll_closing(cx));
+                    self.end(None, Some(status::of_fault(&Fault::Closing)));
+                }
+                Stage::During(seated) => match ready!(seated.poll_batch(batch, cx)) {
+                    Ok(left) => return Poll::Ready(Ok(left)),
+                    Err(departure) => self.end(None, status::of_departure(&departure)),
+                },
+                Stage::After { notice, status } => {
+                    if let Some(notice) = notice.take() {
+                        batch.append(notice);
+                    }
+                    return Poll::Ready(Err(status.take().unwrap_or_else(|| Status::ok(""))));
+                }
+            }
         }
     }
 
@@ -131,7 +163,7 @@ impl Conversation {
         true
     }
 
-    fn end(&mut self, notice: Option<Frame>, status: Option<Status>) {
+    fn end(&mut self, notice: Option<Batch>, status: Option<Status>) {
         self.stage = Stage::After { notice, status };
         self.inbound = None;
     }
@@ -142,46 +174,6 @@ impl Pace {
     fn hold(&self, draft: &mut Draft) {
         if matches!(draft.act, Ok(Act::Publish(..))) && self.limiter.check().is_err() {
             draft.act = Err(Fault::TooFast { per_second: self.per_second });
-        }
-    }
-}
-
-impl Stream for Conversation {
-    type Item = Result<Frame, Status>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        loop {
-            let is_inbound_due = this.frames_in_a_row >= FRAMES_IN_A_ROW;
-            match &mut this.stage {
-                Stage::Before => {
-                    if this.visit.poll_closing(cx).is_ready() {
-                        this.end(None, Some(status::of_fault(&Fault::Closing)));
-                        continue;
-                    }
-                }
-                Stage::During(_) if is_inbound_due => {}
-                Stage::During(seated) => match seated.poll_frame(cx) {
-                    Poll::Ready(Ok(frame)) => {
-                        this.frames_in_a_row += 1;
-                        return Poll::Ready(Some(Ok(frame)));
-                    }
-                    Poll::Ready(Err(departure)) => {
-                        this.end(None, status::of_departure(&departure));
-                        continue;
-                    }
-                    Poll::Pending => {}
-                },
-                Stage::After { notice, status } => {
-                    let last = notice.take().map(Ok).or_else(|| status.take().map(Err));
-                    return Poll::Ready(last);
-                }
-            }
-            this.frames_in_a_row = 0;
-            // If the frames were passed over this time, they have not been waited for either.
-            if this.poll_inbound(cx).is_pending() && !is_inbound_due {
-                return Poll::Pending;
-            }
         }
     }
 }

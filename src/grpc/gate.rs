@@ -1,9 +1,9 @@
-//! A stream that is polled only when its own waker has been used.
+//! Asking only who has something to say.
 //!
 //! The task of a connection is woken for many reasons, and asks everything it holds each time: hyper
 //! polls the body of a response when a frame of it has left, and a conversation polled for a delivery
 //! would ask what the participant has sent, through seven layers and the lock of the connection, to
-//! learn that nothing has come. Behind a gate each is asked when it has something to say. It is no
+//! learn that nothing has come. Behind a gate each is asked when its own waker has been used. It is no
 //! buffer: what is there waits where it was.
 
 use std::{
@@ -16,15 +16,21 @@ use std::{
 };
 use tokio_stream::Stream;
 
-/// See the module's text.
+/// What stands before somebody who is to be polled. See the module's text.
 #[derive(Debug)]
-pub(super) struct Gated<S> {
-    inner: S,
+pub(super) struct Gate {
     signal: Arc<Signal>,
     /// The signal as a waker.
     waker: Waker,
     /// Whom the signal wakes, to compare with.
     woken: Option<Waker>,
+}
+
+/// A stream behind a gate.
+#[derive(Debug)]
+pub(super) struct Gated<S> {
+    inner: S,
+    gate: Gate,
 }
 
 #[derive(Debug)]
@@ -52,12 +58,36 @@ impl Wake for Signal {
     }
 }
 
-impl<S> Gated<S> {
-    pub(super) fn new(inner: S) -> Self {
+impl Gate {
+    pub(super) fn new() -> Self {
         // Set, because there is always a first time.
         let signal = Arc::new(Signal { is_set: AtomicBool::new(true), woken: Mutex::new(None) });
         let waker = Waker::from(Arc::clone(&signal));
-        Self { inner, signal, waker, woken: None }
+        Self { signal, waker, woken: None }
+    }
+
+    /// The waker to poll with, if there is a reason to poll. If there is none, the reason will wake
+    /// whoever asked here last.
+    pub(super) fn enter(&mut self, cx: &Context<'_>) -> Option<&Waker> {
+        // Before the signal is looked at: whoever sets it after that wakes the right one.
+        if !self.woken.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            self.woken = Some(cx.waker().clone());
+            *self.signal.woken() = self.woken.clone();
+        }
+        let signal = &self.signal.is_set;
+        let is_set = signal.load(Ordering::Acquire) && signal.swap(false, Ordering::Acquire);
+        is_set.then_some(&self.waker)
+    }
+
+    /// There is more, and nobody is going to say so.
+    pub(super) fn stay_open(&self) {
+        self.signal.is_set.store(true, Ordering::Release);
+    }
+}
+
+impl<S> Gated<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self { inner, gate: Gate::new() }
     }
 }
 
@@ -65,20 +95,13 @@ impl<S: Stream + Unpin> Stream for Gated<S> {
     type Item = S::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let this = self.get_mut();
-        // Before the signal is looked at: whoever sets it after that wakes the right one.
-        if !this.woken.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-            this.woken = Some(cx.waker().clone());
-            *this.signal.woken() = this.woken.clone();
-        }
-        let signal = &this.signal.is_set;
-        if !signal.load(Ordering::Acquire) || !signal.swap(false, Ordering::Acquire) {
+        let Self { inner, gate } = self.get_mut();
+        let Some(waker) = gate.enter(cx) else {
             return Poll::Pending;
-        }
-        let polled = Pin::new(&mut this.inner).poll_next(&mut Context::from_waker(&this.waker));
+        };
+        let polled = Pin::new(inner).poll_next(&mut Context::from_waker(waker));
         if polled.is_ready() {
-            // There may be more, and nobody is going to say so.
-            this.signal.is_set.store(true, Ordering::Release);
+            gate.stay_open();
         }
         polled
     }

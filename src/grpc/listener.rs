@@ -3,16 +3,14 @@
 //! The simulation runs the server over a network that is not there, in time that is not there either.
 //! It is no transport of its own: what comes out is read and written by HTTP/2 like any socket.
 
+use super::socket::Socket;
 use std::{io, net::SocketAddr};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::{TcpListener, TcpStream};
 
 /// See the module's text.
 pub trait Listener: Send + 'static {
     /// One connection, ready to be used.
-    type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Socket: Socket;
 
     /// The next connection, and who is at its other end. May be cancelled without losing one.
     ///

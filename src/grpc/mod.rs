@@ -11,8 +11,10 @@ mod outlet;
 mod response;
 pub mod server;
 mod service;
+mod socket;
 pub mod status;
 mod turns;
 
 pub use listener::Listener;
 pub use server::{Limits, Serving};
+pub use socket::Socket;

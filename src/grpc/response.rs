@@ -1,66 +1,65 @@
-//! The body of the response: the frames of a conversation, and its status at the end.
+//! The body of the response: the messages of a conversation, and its status at the end.
 //!
-//! All frames that are ready are written into one DATA frame, up to [`FULL`] bytes. Its memory is
+//! All messages that are ready are written into one DATA frame, up to [`FULL`] bytes. Its memory is
 //! made for what goes into it and is gone when that has been sent, so a participant that hears nothing
 //! holds no buffer, however large the last message was.
 
-use super::{conversation::Conversation, gate::Gated};
-use crate::wire::Frame as Message;
-use bytes::{BufMut as _, Bytes, BytesMut};
+use super::{conversation::Conversation, gate::Gate, outlet::Cork};
+use crate::hub::Left;
+use crate::wire::Batch;
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio_stream::Stream as _;
 use tonic::Status;
 
-/// A DATA frame holds no more messages once it has this many bytes. HTTP/2's frames are 16 KiB unless
-/// a client wants larger ones.
+/// A batch takes no more messages once it has this many bytes. HTTP/2's frames are 16 KiB unless a
+/// client wants larger ones.
 const FULL: usize = 15_000;
-/// What stands before a message: whether it is compressed, and its length.
-const PREFIX: usize = 5;
 
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Response {
-    conversation: Gated<Conversation>,
+    conversation: Conversation,
+    gate: Gate,
+    batch: Batch,
+    cork: Arc<Cork>,
+    /// Whether the conversation had more than went into the batch.
+    left: Left,
     /// What there is left to say, once the conversation has ended.
     end: Option<Status>,
     is_over: bool,
 }
 
 impl Response {
-    pub(super) fn new(conversation: Conversation) -> Self {
-        Self { conversation: Gated::new(conversation), end: None, is_over: false }
+    pub(super) fn new(conversation: Conversation, cork: Arc<Cork>) -> Self {
+        let (gate, batch) = (Gate::new(), Batch::new(FULL));
+        Self { conversation, gate, batch, cork, left: Left::Nothing, end: None, is_over: false }
     }
 
-    /// Writes what is ready into one buffer.
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let mut data = BytesMut::new();
-        while self.end.is_none() && data.len() < FULL {
-            match Pin::new(&mut self.conversation).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => write(&message, &mut data),
-                Poll::Ready(Some(Err(status))) => self.end = Some(status),
-                Poll::Ready(None) => self.end = Some(Status::ok("")),
-                Poll::Pending if data.is_empty() => return Poll::Pending,
-                Poll::Pending => break,
+    /// The next piece of the body; nothing after the last.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.batch.is_empty() && self.end.is_none() {
+            let Some(waker) = self.gate.enter(cx) else {
+                return Poll::Pending;
+            };
+            let mut cx = Context::from_waker(waker);
+            match ready!(self.conversation.poll_batch(&mut self.batch, &mut cx)) {
+                Ok(left) => self.left = left,
+                Err(status) => (self.left, self.end) = (Left::Nothing, Some(status)),
+            }
+            if self.left == Left::Some {
+                self.gate.stay_open();
             }
         }
-        Poll::Ready(data.freeze())
+        let piece = self.batch.take();
+        self.cork.more_follows(self.left == Left::Some || !self.batch.is_empty());
+        Poll::Ready(piece)
     }
-}
-
-/// Puts a message behind others, with its prefix.
-fn write(message: &Message, data: &mut BytesMut) {
-    data.reserve(PREFIX + message.size_hint());
-    let start = data.len();
-    data.put_bytes(0, PREFIX);
-    message.write(data);
-    // No message of the room is as long as four bytes can say.
-    let length = u32::try_from(data.len() - start - PREFIX).unwrap_or(u32::MAX);
-    data[start + 1..start + PREFIX].copy_from_slice(&length.to_be_bytes());
 }
 
 impl Body for Response {
@@ -75,8 +74,7 @@ impl Body for Response {
         if this.is_over {
             return Poll::Ready(None);
         }
-        let data = ready!(this.poll_data(cx));
-        if !data.is_empty() {
+        if let Some(data) = ready!(this.poll_data(cx)) {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         this.is_over = true;

@@ -9,19 +9,19 @@ use super::connection::{Doorbell, Drain, Nursery, Together};
 use super::listener::Listener;
 use super::outlet::Outlet;
 use super::service::Services;
+use super::socket::Socket;
 use super::turns::Turns;
 use crate::hub::Hub;
 use crate::wire::{DESCRIPTORS, SERVICE};
-use hyper::server::conn::http2;
+use hyper::server::conn::http2::{self, Connection};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{error::Error, pin::pin, sync::Arc, time::Duration};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-    select,
-    task::JoinSet,
-    time,
+use std::{
+    error::Error,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
 };
+use tokio::{net::TcpListener, select, task::JoinSet, time};
 use tonic::service::Routes;
 use tonic_health::{
     ServingStatus,
@@ -143,7 +143,7 @@ impl<L: Listener> Serving<L> {
 }
 
 /// Serves one connection, in one task with its streams.
-fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+fn connection<S: Socket>(
     socket: S,
     limits: &Limits,
     services: &Services,
@@ -151,7 +151,8 @@ fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     turns: &Arc<Turns>,
 ) -> impl Future<Output = ()> + use<S> {
     let doorbell = Doorbell::new(Arc::clone(turns));
-    let socket = Outlet::new(socket, doorbell.writable());
+    let services = services.clone().on_connection();
+    let socket = Outlet::new(socket, Arc::clone(&services.cork), doorbell.writable());
     let nursery = Nursery::default();
     let connection = http2::Builder::new(nursery.clone())
         .timer(TokioTimer::new())
@@ -162,7 +163,8 @@ fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         .serve_connection(TokioIo::new(socket), services.clone());
-    Together::new(connection, |it| it.graceful_shutdown(), nursery, Arc::clone(drain), doorbell)
+    let shut_down = |it: Pin<&mut Connection<_, _, _>>| it.graceful_shutdown();
+    Together::new(connection, shut_down, nursery, Arc::clone(drain), services.cork, doorbell)
 }
 
 /// A handle on what the health service answers, for the server as a whole and for the chat.

@@ -7,14 +7,14 @@
 //! see [`response`](super::response). And it is not behind tonic's router, which boxes bodies three
 //! times over: each box is asked for each delivery. Requests are read by tonic.
 
-use super::{conversation::Conversation, response::Response, server::Limits};
+use super::{conversation::Conversation, outlet::Cork, response::Response, server::Limits};
 use crate::hub::Hub;
 use crate::wire::RoomDecoder;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 use http_body_util::Either;
 use hyper::body::Incoming;
-use std::{convert::Infallible, future::ready, pin::Pin};
+use std::{convert::Infallible, future::ready, pin::Pin, sync::Arc};
 use tonic::{
     Status, Streaming, body::Body, codegen::Service as _, metadata::GRPC_CONTENT_TYPE,
     service::Routes,
@@ -35,11 +35,17 @@ pub(super) struct Services {
     hub: Hub,
     limits: Limits,
     others: Routes,
+    pub(super) cork: Arc<Cork>,
 }
 
 impl Services {
     pub(super) fn new(hub: Hub, limits: Limits, others: Routes) -> Self {
-        Self { hub, limits, others }
+        Self { hub, limits, others, cork: Arc::default() }
+    }
+
+    /// The same for one connection, whose streams share what concerns it.
+    pub(super) fn on_connection(self) -> Self {
+        Self { cork: Arc::default(), ..self }
     }
 
     fn chat(&self, request: Request<Incoming>) -> Answer {
@@ -52,7 +58,8 @@ impl Services {
         let most = Some(self.limits.frame_bytes);
         let inbound = Streaming::new_request(RoomDecoder, request.into_body(), None, most);
         let conversation = Conversation::new(self.hub.clone(), inbound, self.limits);
-        let mut answer = http::Response::new(Either::Left(Response::new(conversation)));
+        let mut answer =
+            http::Response::new(Either::Left(Response::new(conversation, Arc::clone(&self.cork))));
         answer.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
         answer
     }

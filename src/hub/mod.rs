@@ -26,7 +26,7 @@ mod waiters;
 pub use ledger::{Books, Ledger};
 pub use reader::Reader;
 pub use scribe::keep_log;
-pub use seated::Seated;
+pub use seated::{Left, Seated};
 pub use sweeper::sweep;
 pub use visit::Visit;
 
@@ -34,7 +34,7 @@ use crate::chat::{
     Departure, Entry, Fault, Lag, Log, Outcome, Participant, Position, Room, Rules, Seat, What,
 };
 use crate::telemetry::{Spans, metrics::Metrics};
-use crate::wire::{EncodedEntry, Frame, Inbound, Roll};
+use crate::wire::{Batch, EncodedEntry, Inbound, Roll, encoded::Roster};
 use progress::Progress;
 use std::{
     collections::BTreeMap,
@@ -126,7 +126,7 @@ pub enum Reply {
     /// The stream never had a seat, and ends: first with the notice, if there is one.
     Refused {
         /// What its sender is told.
-        notice: Option<Frame>,
+        notice: Option<Batch>,
         /// What was wrong.
         fault: Fault,
     },
@@ -226,24 +226,24 @@ impl Hub {
                 let refusal = state.log.latest().filter(|_| !fault.is_silent()).cloned();
                 drop(state);
                 self.shared.metrics.stranger_refused(&fault);
-                let notice = refusal.map(|entry| {
-                    self.shared.ledger.sent(1);
-                    self.frame_to_stranger(entry)
-                });
+                let notice = refusal.map(|entry| self.notice_to_stranger(&entry));
                 Reply::Refused { notice, fault }
             }
             Outcome::Gone => Reply::Gone,
         }
     }
 
-    fn frame_to_stranger(&self, entry: Arc<EncodedEntry>) -> Frame {
-        let frame = Frame::to_stranger(Arc::clone(&entry));
+    fn notice_to_stranger(&self, entry: &EncodedEntry) -> Batch {
+        self.shared.ledger.sent(1);
         let who = match &entry.entry.what {
             What::Refusal { who, .. } => who.as_deref(),
             _ => None,
         };
-        let traceparent = self.deliver(&entry, &frame.delivery(), who);
-        frame.traced(traceparent)
+        let delivery = entry.delivery_to_stranger();
+        let traceparent = self.deliver(entry, &delivery, who);
+        let mut batch = Batch::new(1);
+        entry.write(&delivery, Roster::default(), traceparent.as_ref(), &mut batch);
+        batch
     }
 
     /// Notes that a stream has been opened, for as long as the visit is kept.
@@ -254,7 +254,7 @@ impl Hub {
 
     /// Closes the room: everybody is told and everybody leaves. Does it once.
     pub fn close(&self) {
-        if self.shared.is_closing.swap(true, Ordering::AcqRel) {
+        if self.shared.is_closing.swap(true, Ordering::SeqCst) {
             return;
         }
         self.change(&mut self.lock(), None, Room::close);
@@ -264,14 +264,14 @@ impl Hub {
 
     /// Ends the log: readers that come to its end see that nothing will follow.
     pub fn finish(&self) {
-        self.shared.is_finished.store(true, Ordering::Release);
+        self.shared.is_finished.store(true, Ordering::SeqCst);
         self.shared.readers.wake_all();
     }
 
     /// True once the room is closed.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.shared.is_closing.load(Ordering::Acquire)
+        self.shared.is_closing.load(Ordering::SeqCst)
     }
 
     /// Waits until there is no stream any more.
@@ -365,7 +365,8 @@ impl Hub {
             let bytes = entry.shared_bytes();
             log.append(entry, bytes);
         }
-        self.shared.head.store(log.head().entries, Ordering::Release);
+        // Before anybody is woken: see `waiters`.
+        self.shared.head.store(log.head().entries, Ordering::SeqCst);
         result
     }
 

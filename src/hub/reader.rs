@@ -1,94 +1,108 @@
-//! Reading the log at run time: a portion at a time, and waiting at its end.
+//! Reading the log at run time: a segment at a time, and waiting at its end.
 //!
-//! A reader takes the lock once for each portion of entries and not at all while there is nothing
-//! new. It holds a portion, never the log: however long nobody polls it, it keeps no more than
-//! [`PORTION`] entries alive.
+//! A reader takes the lock once for each segment and not at all within one, nor while there is nothing
+//! new. It holds a segment, never the log: however long nobody polls it, it keeps no more entries alive
+//! than stand in one.
 
-use super::{Hub, waiters::SlotId};
-use crate::chat::{Position, log::Overtaken};
+use super::{Hub, waiters::Slot};
+use crate::chat::{
+    Position,
+    log::{Overtaken, Segment},
+};
 use crate::wire::EncodedEntry;
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, ready},
 };
 
-/// The most entries that a reader takes at once.
-const PORTION: usize = 32;
-
-/// A place in the log, and the entries that were taken from there.
+/// A place in the log, and the segment that it is in.
 #[derive(Debug)]
 pub struct Reader {
     hub: Hub,
-    /// The place after the entries in `portion`.
-    taken: Position,
-    portion: VecDeque<Arc<EncodedEntry>>,
-    slot: SlotId,
+    /// The place of the next entry.
+    at: Position,
+    segment: Option<Arc<Segment<Arc<EncodedEntry>>>>,
+    slot: Slot,
 }
 
 impl Reader {
     pub(super) fn new(hub: Hub, from: Position) -> Self {
         let slot = hub.shared.readers.enrol();
-        Self { hub, taken: from, portion: VecDeque::new(), slot }
+        Self { hub, at: from, segment: None, slot }
     }
 
     pub(super) fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// Up to where the log has been read, the portion in hand included.
-    pub(super) fn taken(&self) -> Position {
-        self.taken
+    /// Up to where the log has been read.
+    pub(super) fn at(&self) -> Position {
+        self.at
     }
 
-    /// True if there is no entry to be handed out: the next call would wait.
+    /// How many entries there are to be read.
+    pub(super) fn unread(&self) -> u64 {
+        self.hub.shared.head.load(Ordering::SeqCst).saturating_sub(self.at.entries)
+    }
+
+    /// True if the next call would wait.
     pub(super) fn is_at_log_end(&self) -> bool {
-        self.portion.is_empty() && !self.has_more()
+        self.unread() == 0
     }
 
-    /// True if the next entry has to come from the log.
-    pub(super) fn is_at_portion_end(&self) -> bool {
-        self.portion.is_empty()
-    }
-
-    /// The next entry; nothing once the log is finished.
-    pub(super) fn poll_entry(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        if self.portion.is_empty() {
-            if !self.has_more() {
-                self.hub.shared.readers.park(self.slot, cx.waker());
-                let is_finished = self.hub.shared.is_finished.load(Ordering::Acquire);
-                if !self.has_more() {
-                    return if is_finished { Poll::Ready(None) } else { Poll::Pending };
-                }
-            }
-            let state = self.hub.lock();
-            match state.log.read(self.taken, PORTION, &mut self.portion) {
-                Ok(taken) => self.taken = taken,
-                Err(overtaken) => return Poll::Ready(Some(Err(overtaken))),
+    /// Ready when there is an entry to [take](Self::take), or when nothing will follow, or with how
+    /// far the log has overtaken this reader.
+    pub(super) fn poll_ready(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(), Overtaken>>> {
+        if self.in_hand().is_some() {
+            return Poll::Ready(Some(Ok(())));
+        }
+        if self.unread() == 0 {
+            self.slot.park(cx.waker());
+            let is_finished = self.hub.shared.is_finished.load(Ordering::SeqCst);
+            if self.unread() == 0 {
+                return if is_finished { Poll::Ready(None) } else { Poll::Pending };
             }
         }
-        Poll::Ready(self.portion.pop_front().map(Ok))
+        let state = self.hub.lock();
+        Poll::Ready(Some(state.log.segment(self.at).map(|segment| {
+            self.segment = segment.cloned();
+        })))
+    }
+
+    /// The next entry, and the place behind it, if it is in the segment in hand.
+    fn in_hand(&self) -> Option<(&Arc<EncodedEntry>, Position)> {
+        self.segment.as_ref()?.get(self.at)
+    }
+
+    /// The next entry, if [`Self::poll_ready`] has said that there is one.
+    pub(super) fn take(&mut self) -> Option<&Arc<EncodedEntry>> {
+        let (entry, after) = self.segment.as_ref()?.get(self.at)?;
+        self.at = after;
+        Some(entry)
     }
 
     /// The next entry; nothing once the log is finished.
     ///
     /// # Errors
     /// If the log has dropped it.
-    pub async fn next(&mut self) -> Next {
-        poll_fn(|cx| Poll::Ready(ready!(self.poll_entry(cx)))).await
-    }
-
-    /// True if the log has what has not been taken from it.
-    fn has_more(&self) -> bool {
-        self.hub.shared.head.load(Ordering::Acquire) > self.taken.entries
+    pub async fn next(&mut self) -> Option<Result<Arc<EncodedEntry>, Overtaken>> {
+        poll_fn(|cx| {
+            Poll::Ready(match ready!(self.poll_ready(cx)) {
+                Some(Ok(())) => self.take().cloned().map(Ok),
+                Some(Err(overtaken)) => Some(Err(overtaken)),
+                None => None,
+            })
+        })
+        .await
     }
 }
 
-type Next = Option<Result<Arc<EncodedEntry>, Overtaken>>;
-
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.hub.shared.readers.leave(self.slot);
+        self.hub.shared.readers.leave(&self.slot);
     }
 }

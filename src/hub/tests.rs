@@ -5,6 +5,7 @@ use crate::chat::{
     Act, Departure, Draft, Fault, Lag, LamportTime, Participant, Rules, Seat, Text, TraceContext,
     invariant,
 };
+use crate::wire::Batch;
 use std::{
     future::poll_fn,
     task::{Context, Waker},
@@ -47,10 +48,11 @@ fn publish(hub: &Hub, seat: Seat, name: &str) {
     assert!(matches!(reply, Reply::Logged), "{reply:?}");
 }
 
-/// The next frame's time and whether there was one, or why there is none.
+/// Waits for one message more, or returns why there is none.
 async fn next(seated: &mut Seated) -> Result<(), Departure> {
-    let frame = timeout(Duration::from_secs(10), poll_fn(|cx| seated.poll_frame(cx)));
-    frame.await.expect("a frame, or an end, within ten seconds").map(|_| ())
+    let mut batch = Batch::new(1);
+    let message = timeout(Duration::from_secs(10), poll_fn(|cx| seated.poll_batch(&mut batch, cx)));
+    message.await.expect("a message, or an end, within ten seconds").map(|_| ())
 }
 
 #[tokio::test]
@@ -82,7 +84,8 @@ async fn who_is_never_polled_is_evicted_and_the_others_are_told() {
     }
     (0..16).for_each(|_| publish(&hub, anton.seat(), "A"));
     // Anton is told nothing of what he says himself, but he has read it.
-    let polled = anton.poll_frame(&mut Context::from_waker(Waker::noop()));
+    let mut batch = Batch::new(1);
+    let polled = anton.poll_batch(&mut batch, &mut Context::from_waker(Waker::noop()));
     assert!(polled.is_pending());
     hub.evict_laggards();
     assert_eq!(hub.present(), 1, "seventeen entries behind, of sixteen allowed");

@@ -4,7 +4,7 @@
 //! a stream on which nobody has connected yet that the room closes. It is not a reader: strangers
 //! are not woken by every message of a conversation that is none of their business.
 
-use super::{Hub, waiters::SlotId};
+use super::{Hub, waiters::Slot};
 use crate::telemetry::lifecycle;
 use std::task::{Context, Poll};
 
@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 #[derive(Debug)]
 pub struct Visit {
     hub: Hub,
-    slot: SlotId,
+    slot: Slot,
     /// True once somebody was let in, or was refused: the end of that is counted elsewhere.
     is_known: bool,
 }
@@ -34,7 +34,7 @@ impl Visit {
 
     /// Ready once the room is closed.
     pub fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.hub.shared.strangers.park(self.slot, cx.waker());
+        self.slot.park(cx.waker());
         // Looked at after parking, and set before waking: see `waiters`.
         if self.hub.is_closing() { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -42,7 +42,7 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.hub.shared.strangers.leave(self.slot);
+        self.hub.shared.strangers.leave(&self.slot);
         if !self.is_known {
             self.hub.shared.metrics.stranger_left();
         }

@@ -2,7 +2,7 @@
 //!
 //! It differs from tonic's own prost codec in one way. A message that does not decode is a value here,
 //! not a broken stream, because its sender is to be told in a notice before the stream ends. What goes
-//! out needs no codec: a [`Frame`](super::Frame) writes itself.
+//! out needs no codec: an [entry](super::EncodedEntry) writes itself.
 
 use super::{from_pb, pb};
 use crate::chat::{Draft, Fault};

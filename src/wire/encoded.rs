@@ -1,4 +1,4 @@
-//! What goes out: an entry encoded once, and the frames that stamp it for each recipient.
+//! What goes out: an entry encoded once, and what stamps it for each recipient.
 //!
 //! Protobuf takes fields in any order, so what all recipients share is encoded when the entry is
 //! accepted, and each recipient's own `time` is written behind it, ten bytes at most. The newcomer's
@@ -6,19 +6,19 @@
 //! delivery.
 //!
 //! The trace context is shared too, unless the entry is traced here: then each delivery is a span of
-//! its own and its frame brings the `traceparent` that names it, written behind like `time`.
+//! its own and its message brings the `traceparent` that names it, written behind like `time`.
 
-use super::pb;
+use super::{Batch, pb};
 use crate::chat::{
     Delivery, Departure, Entry, Fault, LamportTime, NoticeCode, Part, Participant, TraceContext,
     What,
 };
-use bytes::BufMut;
+use bytes::{BufMut as _, Bytes};
 use prost::{
     Message as _,
     encoding::{WireType, encode_key, encode_varint},
 };
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 /// The field number of `time`.
 const TIME: u32 = 3;
@@ -36,7 +36,7 @@ pub enum Tracing {
     PassedOn,
     /// One span stands for all deliveries of the fan-out.
     Together(Traceparent),
-    /// Each delivery is a span, and each frame says which.
+    /// Each delivery is a span, and each message says which.
     Each,
 }
 
@@ -92,69 +92,84 @@ impl EncodedEntry {
     }
 }
 
-/// One delivery, ready to be written.
-#[derive(Debug)]
-pub struct Frame {
-    entry: Arc<EncodedEntry>,
-    delivery: Delivery,
-    roster: Roster,
-    traceparent: Option<Traceparent>,
-}
-
-/// The encoded list of who is present, by [`Roll`](super::Roll); empty on all but a newcomer's own join.
+/// The encoded list of who is present, by [`Roll`](super::Roll), in pieces that newcomers share; empty
+/// on all but a newcomer's own join.
 #[derive(Debug, Default)]
-pub struct Roster(pub(super) Box<[u8]>);
+pub struct Roster(pub(super) Vec<Bytes>);
 
-impl Frame {
-    /// The frame of one delivery.
-    #[must_use]
-    pub fn new(entry: Arc<EncodedEntry>, delivery: Delivery, roster: Roster) -> Self {
-        Self { entry, delivery, roster, traceparent: None }
-    }
+/// A list shorter than this is copied: a piece of its own would cost more.
+const COPIED: usize = 1024;
 
-    /// The same frame with a trace context of its own. Of two `traceparent`s a reader would take the
-    /// last, but only an entry that is traced for [`Each`](Tracing::Each) leaves room for one.
-    #[must_use]
-    pub fn traced(self, traceparent: Option<Traceparent>) -> Self {
-        Self { traceparent, ..self }
-    }
-
-    /// The frame of a refusal for somebody who never came in, and so has no cursor.
-    #[must_use]
-    pub fn to_stranger(entry: Arc<EncodedEntry>) -> Self {
-        let delivery = Delivery { time: entry.entry.fan.base, part: Part::Shared };
-        Self::new(entry, delivery, Roster::default())
-    }
-
-    /// What is delivered, and at what time.
-    #[must_use]
-    pub fn delivery(&self) -> Delivery {
-        self.delivery
-    }
-
-    /// How much room [`Self::write`] is to be given. An Ack, which is not encoded yet, may need a
-    /// little more.
+impl EncodedEntry {
+    /// How many bytes of a batch a delivery takes, about: an Ack or a newcomer's list is not counted.
     #[must_use]
     pub fn size_hint(&self) -> usize {
-        const OWN: usize = 1 + 10 + 2 + 1 + size_of::<Traceparent>();
-        self.entry.shared.len() + self.roster.0.len() + OWN
+        const OWN: usize = 5 + 1 + 5;
+        self.shared.len() + OWN
     }
 
-    /// Writes the message.
-    pub fn write(&self, buffer: &mut impl BufMut) {
-        if self.delivery.part == Part::Ack {
-            buffer.put_slice(&ack(&self.entry).encode_to_vec());
+    /// Writes the message of one delivery. Of two `traceparent`s a reader would take the last, but only
+    /// an entry that [has a span of its own](Self::has_own_span) for it leaves room for one.
+    pub fn write(
+        &self,
+        delivery: &Delivery,
+        roster: Roster,
+        traceparent: Option<&Traceparent>,
+        batch: &mut Batch,
+    ) {
+        let own = Own::new(delivery.time, traceparent);
+        if delivery.part == Part::Ack {
+            let ack = ack(self).encode_to_vec();
+            batch.begin(ack.len() + own.bytes().len());
+            batch.put(&ack);
         } else {
-            buffer.put_slice(&self.entry.shared);
-            buffer.put_slice(&self.roster.0);
+            let listed: usize = roster.0.iter().map(Bytes::len).sum();
+            batch.begin(self.shared.len() + listed + own.bytes().len());
+            batch.put(&self.shared);
+            for piece in roster.0 {
+                if listed < COPIED {
+                    batch.put(&piece);
+                } else {
+                    batch.put_shared(piece);
+                }
+            }
         }
-        if let Some(traceparent) = &self.traceparent {
-            encode_key(TRACEPARENT, WireType::LengthDelimited, buffer);
-            encode_varint(traceparent.len() as u64, buffer);
-            buffer.put_slice(traceparent);
+        batch.put(own.bytes());
+    }
+
+    /// The message of a refusal for somebody who never came in, and so has no cursor.
+    #[must_use]
+    pub fn delivery_to_stranger(&self) -> Delivery {
+        Delivery { time: self.entry.fan.base, part: Part::Shared }
+    }
+}
+
+/// What only one recipient gets: the end of its message.
+struct Own {
+    buffer: [u8; Self::MOST],
+    length: usize,
+}
+
+impl Own {
+    /// A key of two bytes, a length, a traceparent; a key, and ten bytes of a number.
+    const MOST: usize = 2 + 1 + size_of::<Traceparent>() + 1 + 10;
+
+    fn new(time: LamportTime, traceparent: Option<&Traceparent>) -> Self {
+        let mut buffer = [0; Self::MOST];
+        let mut left = &mut buffer[..];
+        if let Some(traceparent) = traceparent {
+            encode_key(TRACEPARENT, WireType::LengthDelimited, &mut left);
+            encode_varint(traceparent.len() as u64, &mut left);
+            left.put_slice(traceparent);
         }
-        encode_key(TIME, WireType::Varint, buffer);
-        encode_varint(self.delivery.time.to_wire().unsigned_abs(), buffer);
+        encode_key(TIME, WireType::Varint, &mut left);
+        encode_varint(time.to_wire().unsigned_abs(), &mut left);
+        let length = Self::MOST - left.len();
+        Self { buffer, length }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
     }
 }
 
@@ -219,7 +234,7 @@ fn notice(base: pb::Message, text: String, code: NoticeCode, server: &Participan
 }
 
 /// The answer to a Disconnect, which is told to nobody else. If the entry is traced, the answer is a
-/// span apart from the fan-out's, and its frame says which.
+/// span apart from the fan-out's, and its message says which.
 fn ack(encoded: &EncodedEntry) -> pb::Message {
     let EncodedEntry { entry, tracing, .. } = encoded;
     let trace = entry.what.trace();
@@ -254,14 +269,23 @@ mod tests {
     use crate::chat::{Act, Draft, Outcome, Room, Rules};
     use crate::wire::Roll;
 
-    fn decode(frame: &Frame) -> pb::Message {
-        let mut bytes = Vec::new();
-        frame.write(&mut bytes);
-        pb::Message::decode(&*bytes).expect("what we encode decodes")
+    fn decode(
+        encoded: &EncodedEntry,
+        delivery: &Delivery,
+        roster: Roster,
+        traceparent: Option<&Traceparent>,
+    ) -> pb::Message {
+        let mut batch = Batch::new(1);
+        encoded.write(delivery, roster, traceparent, &mut batch);
+        let bytes = std::iter::from_fn(|| batch.take()).collect::<Vec<_>>().concat();
+        let (prefix, message) = bytes.split_at(5);
+        let length = u32::try_from(message.len()).expect("it is short").to_be_bytes();
+        assert_eq!(prefix, [&[0], &length[..]].concat());
+        pb::Message::decode(message).expect("what we encode decodes")
     }
 
     #[test]
-    fn a_frame_is_the_shared_part_with_the_recipients_own_time() {
+    fn a_message_is_the_shared_part_with_the_recipients_own_time() {
         let who = Participant::new("Anton", "127.0.0.1", 20).expect("a legal reference");
         let server = Participant::new("server", "", 0).expect("a legal reference");
         let mut room = Room::new(Rules::default());
@@ -279,18 +303,16 @@ mod tests {
         let delivery =
             welcome.cursor.stamp(&entry).delivery.expect("a join is told to the newcomer");
         let traced = EncodedEntry::new(entry.clone(), Tracing::Each, &server);
-        let own =
-            Frame::new(Arc::new(traced), delivery, Roster::default()).traced(Some([b'7'; 55]));
         let mut roll = Roll::default();
         roll.read(&entry.what);
-        let encoded = Arc::new(EncodedEntry::new(entry, Tracing::PassedOn, &server));
-        let message = decode(&Frame::new(encoded, delivery, roll.roster()));
+        let encoded = EncodedEntry::new(entry, Tracing::PassedOn, &server);
+        let message = decode(&encoded, &delivery, roll.roster(), None);
         assert_eq!(message.text, "Anton 127.0.0.1:20 has joined the chat at Lamport time 3");
         assert_eq!((message.time, message.accepted_time, message.origin_time), (4, 3, 2));
         assert_eq!(message.client_reference, Some(to_reference(&who)));
         assert_eq!(message.participants, [to_reference(&who)]);
         assert_eq!((&*message.traceparent, &*message.tracestate), ("as it came", "vendor=1"));
-        let own = decode(&own);
+        let own = decode(&traced, &delivery, Roster::default(), Some(&[b'7'; 55]));
         assert_eq!((own.traceparent, &*own.tracestate), ("7".repeat(55), "vendor=1"));
     }
 }

@@ -4,6 +4,7 @@
 //! goes out is encoded once, by [`encoded`], however many receive it. The generated code stands in a
 //! module of its own with the lints off and is re-exported as [`pb`].
 
+mod batch;
 mod codec;
 pub mod encoded;
 pub mod from_pb;
@@ -16,8 +17,9 @@ pub mod pb {
     tonic::include_proto!("proto");
 }
 
+pub use batch::Batch;
 pub use codec::{Inbound, RoomDecoder};
-pub use encoded::{EncodedEntry, Frame, Traceparent, Tracing};
+pub use encoded::{EncodedEntry, Traceparent, Tracing};
 pub use roll::Roll;
 
 /// The full name of the service, as health checks and reflection know it.

@@ -153,15 +153,18 @@ impl World {
     pub fn read(&mut self, person: usize) -> bool {
         let Some(seat) = self.people[person].seat else { return false };
         let session = self.sessions.get_mut(&seat).unwrap();
-        let mut next = Vec::new();
-        match self.log.read(session.position, 1, &mut next) {
-            Ok(position) => session.position = position,
+        let segment = match self.log.segment(session.position) {
+            Ok(segment) => segment,
             Err(overtaken) => {
                 self.lose(person, Departure::Evicted(overtaken.lag));
                 return true;
             }
-        }
-        let Some(entry) = next.pop() else { return false };
+        };
+        let Some((entry, after)) = segment.and_then(|segment| segment.get(session.position)) else {
+            return false;
+        };
+        let entry = entry.clone();
+        session.position = after;
         let step = session.cursor.stamp(&entry);
         if let Some(delivery) = step.delivery {
             let it = &mut self.people[person];
