@@ -233,6 +233,11 @@ impl<C: Future> Together<C> {
     /// had to say.
     fn round(&mut self) {
         self.streams.retain_mut(|stream| !stream.answer().is_some_and(|polled| polled.is_ready()));
+        self.attend();
+    }
+
+    /// Polls the connection if it has been rung for, and takes in the streams that it opens.
+    fn attend(&mut self) {
         let Some(connection) = &mut self.connection else { return };
         if !self.is_draining && self.drain.is_on.load(Ordering::SeqCst) {
             self.is_draining = true;
@@ -251,11 +256,9 @@ impl<C: Future> Together<C> {
 
     /// Has the connection send what was held back for more that does not come in this turn.
     fn flush(&mut self) {
-        if let Some(connection) = &mut self.connection {
+        if let Some(connection) = &self.connection {
             connection.bell.is_rung.store(true, Ordering::SeqCst);
-            if connection.answer().is_some_and(|polled| polled.is_ready()) {
-                self.connection = None;
-            }
+            self.attend();
         }
     }
 
@@ -371,6 +374,32 @@ mod tests {
         drain.start();
         task.await.expect("the panic went no further");
         assert_eq!(ended.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_opened_while_the_last_bytes_leave_is_served() {
+        let (cork, nursery) = (Arc::<Cork>::default(), Nursery::default());
+        cork.more_follows(true);
+        cork.hold();
+        let (opening, mut polls) = (nursery.clone(), 0);
+        let (served, mut is_served) = tokio::sync::oneshot::channel();
+        let mut handler = Some(async move { served.send(()).expect("the test waits") });
+        // It is polled once for itself, and once more to send what was held back.
+        let connection = poll_fn(move |_: &mut Context<'_>| {
+            polls += 1;
+            if polls == 2 {
+                opening.execute(handler.take().expect("it is opened once"));
+            }
+            Poll::<()>::Pending
+        });
+        let doorbell = Doorbell::new(Arc::default());
+        let mut together =
+            Together::new(connection, |_| {}, nursery, Arc::default(), cork, doorbell);
+        for _ in 0..2 {
+            let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut together).poll(cx))).await;
+            assert!(polled.is_pending());
+        }
+        assert_eq!(is_served.try_recv(), Ok(()));
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl Cork {
         self.is_in.store(more_follows, Relaxed);
     }
 
+    /// Something is held back for what follows.
+    pub(super) fn hold(&self) {
+        self.is_holding.store(true, Relaxed);
+    }
+
     /// Nothing follows after all. True if something has been held back, which leaves with the next
     /// flush.
     pub(super) fn pull(&self) -> bool {
@@ -85,7 +90,7 @@ impl<S: Socket> AsyncWrite for Outlet<S> {
         let Self { socket, cork, writable } = self.get_mut();
         let (socket, cx) = (Pin::new(socket), &mut Context::from_waker(writable));
         if cork.is_in.load(Relaxed) {
-            cork.is_holding.store(true, Relaxed);
+            cork.hold();
             return socket.poll_write_more(cx, slices);
         }
         // A write to which nothing follows takes along what was held back, unless it is cut short; then

@@ -151,8 +151,9 @@ fn connection<S: Socket>(
     turns: &Arc<Turns>,
 ) -> impl Future<Output = ()> + use<S> {
     let doorbell = Doorbell::new(Arc::clone(turns));
-    let services = services.clone().on_connection();
-    let socket = Outlet::new(socket, Arc::clone(&services.cork), doorbell.writable());
+    let services = services.on_connection();
+    let cork = Arc::clone(&services.cork);
+    let socket = Outlet::new(socket, Arc::clone(&cork), doorbell.writable());
     let nursery = Nursery::default();
     let connection = http2::Builder::new(nursery.clone())
         .timer(TokioTimer::new())
@@ -162,9 +163,9 @@ fn connection<S: Socket>(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .serve_connection(TokioIo::new(socket), services.clone());
+        .serve_connection(TokioIo::new(socket), services);
     let shut_down = |it: Pin<&mut Connection<_, _, _>>| it.graceful_shutdown();
-    Together::new(connection, shut_down, nursery, Arc::clone(drain), services.cork, doorbell)
+    Together::new(connection, shut_down, nursery, Arc::clone(drain), cork, doorbell)
 }
 
 /// A handle on what the health service answers, for the server as a whole and for the chat.

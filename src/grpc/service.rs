@@ -44,8 +44,8 @@ impl Services {
     }
 
     /// The same for one connection, whose streams share what concerns it.
-    pub(super) fn on_connection(self) -> Self {
-        Self { cork: Arc::default(), ..self }
+    pub(super) fn on_connection(&self) -> Self {
+        Self { cork: Arc::default(), ..self.clone() }
     }
 
     fn chat(&self, request: Request<Incoming>) -> Answer {
