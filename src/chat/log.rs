@@ -166,15 +166,10 @@ impl<T> Log<T> {
     /// # Errors
     /// [`Overtaken`] if that entry has been dropped already.
     pub fn segment(&self, from: Position) -> Result<Option<&Arc<Segment<T>>>, Overtaken> {
-        let kept = self.tail.entries..=self.head.entries;
-        let Some(first) = self.segments.front().filter(|_| kept.contains(&from.entries)) else {
-            let is_beginning = from == Position::default() && self.head == from;
-            return if is_beginning {
-                Ok(None)
-            } else {
-                Err(Overtaken { lag: from.lag(self.head) })
-            };
-        };
+        if !(self.tail.entries..=self.head.entries).contains(&from.entries) {
+            return Err(Overtaken { lag: from.lag(self.head) });
+        }
+        let Some(first) = self.segments.front() else { return Ok(None) };
         let index = (from.entries - first.start.entries) as usize / SEGMENT;
         Ok(self.segments.get(index))
     }

@@ -1,6 +1,6 @@
 //! The books: where every delivery went. Promise 6 of the design, kept as four sums.
 //!
-//! They are written once for each message and once for each portion that a reader reads, never for
+//! They are written once for each message and once for each batch that a reader writes, never for
 //! each delivery.
 
 use crate::chat::{Settlement, invariant::Account};

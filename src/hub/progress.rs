@@ -1,7 +1,7 @@
 //! What is known of a reader from outside: where it stands, and how much it has been given.
 //!
-//! The reader reports once for each portion that it reads, so others are right to within one
-//! portion. The books of a seat are closed once: by the end of its stream or, if it is evicted before
+//! The reader reports once for each batch that it writes, so others are right to within one
+//! batch. The books of a seat are closed once: by the end of its stream or, if it is evicted before
 //! that, then. A stream whose connection takes no more bytes can outlast its eviction by any time,
 //! and what it was owed must not be missing from the books for as long.
 
@@ -45,7 +45,7 @@ impl Progress {
     }
 
     /// Books deliveries. What comes after the closing has been booked as unread: a reader that was
-    /// evicted with a portion in its hands may still pass that on.
+    /// evicted with a segment in its hands may still pass that on.
     pub(super) fn book(&self, ledger: &Ledger, deliveries: u64) {
         if let Some(booked) = &mut *self.lock() {
             *booked += deliveries;

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// The least time between two samples of one participant's latency. Under load a sample for each
-/// portion would be one for each message and recipient.
+/// batch would be one for each message and recipient.
 const BETWEEN_SAMPLES: Duration = Duration::from_secs(1);
 
 /// Whether a reader has come to the end of the log.

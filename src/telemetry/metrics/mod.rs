@@ -2,7 +2,7 @@
 //!
 //! Each room has a recorder of its own; there is none for the whole process, so that several servers
 //! can run in one, as tests have them. The handles are made once. What happens on the way of a
-//! message is counted once for each message, or once for each portion that is read, and never for
+//! message is counted once for each message, or once for each batch that is written, and never for
 //! each delivery; what is a state, or is booked by somebody else already, is read when it is asked
 //! for ([`Readings`]).
 //!

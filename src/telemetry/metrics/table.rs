@@ -123,7 +123,7 @@ table! {
         read or gone it equals all chittychat_deliveries_total together, and it is never less.");
     DELIVERIES = Metric::new(Kind::Counter, "chittychat_deliveries_total", "deliveries",
         "What became of deliveries owed: sent (handed to the transport), lagged (unread by somebody \
-        evicted) or gone (unread by somebody who left). Booked once for each portion read, and at \
+        evicted) or gone (unread by somebody who left). Booked once for each batch written, and at \
         the end of the stream.").by("outcome", OUTCOMES);
     STREAMS_CLOSED = Metric::new(Kind::Counter, "chittychat_streams_closed_total", "streams",
         "Streams that ended, by how. One with a participant counts when that has left the room; one \
@@ -142,7 +142,7 @@ table! {
     DELIVERY_LATENCY = Metric::new(Kind::Histogram(LATENCIES),
         "chittychat_delivery_latency_seconds", "seconds", "From acceptance of a message until one \
         recipient's frame was handed to the transport. A sample: for each participant at most one a \
-        second, the last frame of a portion read. Its count is no count of deliveries.");
+        second, the last message of a batch. Its count is no count of deliveries.");
     LAMPORT_TIME = Metric::new(Kind::Gauge, "chittychat_lamport_time", "ticks",
         "The Lamport time of the server's latest event. Peers of the original's schema end at \
         2147483647.");
