@@ -11,15 +11,16 @@ use std::{
 const MOST_LINES: usize = 500;
 
 /// Which of our own modules each module may name. `commands` may name all of them.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("chat", &[]),
     ("causality", &["chat"]),
     ("wire", &["chat"]),
     ("telemetry", &["chat", "causality"]),
     ("hub", &["chat", "causality", "wire", "telemetry"]),
-    ("grpc", &["chat", "wire", "hub", "telemetry"]),
+    ("keys", &["chat", "telemetry"]),
+    ("grpc", &["chat", "wire", "hub", "telemetry", "keys"]),
     ("http", &["chat", "causality", "hub", "telemetry"]),
-    ("client", &["chat", "causality", "wire", "telemetry"]),
+    ("client", &["chat", "causality", "wire", "telemetry", "keys"]),
     ("config", &[]),
     ("shutdown", &[]),
     (
@@ -30,6 +31,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
             "wire",
             "telemetry",
             "hub",
+            "keys",
             "grpc",
             "http",
             "client",
@@ -208,6 +210,8 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/metrics.md",
         "docs/settings.md",
         "docs/tracing.md",
+        "docs/security.md",
+        "SECURITY.md",
     ];
     for document in documents {
         let path = root().join(document);

@@ -5,8 +5,11 @@
 //! table, `grpc::status`. Three questions are answered here, because the clock and the log depend on
 //! them: does the session go on, is the peer told in a notice, and with which code.
 
-use super::{clock::ClockJump, ident::IdentFault, message::TextFault};
-use std::fmt;
+use super::{clock::ClockJump, escape::Escaped, ident::IdentFault, message::TextFault};
+use std::{fmt, sync::Arc};
+
+/// How many of somebody's own names a refusal lists.
+const MAX_LISTED: usize = 3;
 
 /// Why a peer's message was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,11 @@ pub enum Fault {
     BadReference(IdentFault),
     /// A `client_reference` that is not the one the stream connected with.
     Impersonation,
+    /// A name that is not one of those which the peer has proved to be its own.
+    NotYourName {
+        /// Those that are.
+        yours: Arc<[Box<str>]>,
+    },
     /// The reference is present already.
     AlreadyPresent,
     /// The room is full.
@@ -88,9 +96,10 @@ impl Fault {
         match self {
             Self::Text(_) => NoticeCode::BadText,
             Self::TooFast { .. } => NoticeCode::RateLimited,
-            Self::AlreadyPresent | Self::RoomFull { .. } | Self::BadReference(_) => {
-                NoticeCode::ConnectRefused
-            }
+            Self::AlreadyPresent
+            | Self::RoomFull { .. }
+            | Self::BadReference(_)
+            | Self::NotYourName { .. } => NoticeCode::ConnectRefused,
             Self::Closing => NoticeCode::ShuttingDown,
             _ => NoticeCode::ProtocolViolation,
         }
@@ -120,6 +129,17 @@ impl fmt::Display for Fault {
             Self::BadReference(fault) => fault.fmt(f),
             Self::Impersonation => {
                 f.write_str("the client_reference is not the one this stream connected with; send your own")
+            }
+            Self::NotYourName { yours } => {
+                f.write_str("this name is not yours; your certificate or token is for ")?;
+                for (place, name) in yours.iter().take(MAX_LISTED).enumerate() {
+                    let gap = if place == 0 { "" } else { ", " };
+                    write!(f, "{gap}{}", Escaped(name))?;
+                }
+                if yours.len() > MAX_LISTED {
+                    write!(f, " and {} more", yours.len() - MAX_LISTED)?;
+                }
+                Ok(())
             }
             Self::AlreadyPresent => f.write_str(
                 "somebody with this name, address and port is present already; choose another name or port",

@@ -3,9 +3,12 @@
 pub mod bench;
 pub mod completions;
 pub mod demo;
+mod guard;
 pub mod healthcheck;
 pub mod join;
+mod secrets;
 pub mod serve;
+pub mod token;
 
 use clap::{Parser, Subcommand};
 use std::{fmt, io};
@@ -34,6 +37,8 @@ pub enum Command {
     Join(join::Args),
     /// Load a server, check that nothing is lost or out of order, and measure it
     Bench(bench::Args),
+    /// Make a token for a participant of a server that asks for one
+    Token(token::Args),
     /// Ask a server whether it is serving: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::Args),
     /// Print a completion script for a shell
@@ -51,6 +56,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Join(args) => join::run(args).await,
             Command::Bench(args) => bench::run(args).await,
+            Command::Token(args) => token::run(&args),
             Command::Healthcheck(args) => healthcheck::run(args).await,
             Command::Completions(args) => completions::run(&args),
         }

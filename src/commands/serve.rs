@@ -5,12 +5,13 @@
 //! [`Server::drain`] takes it down in the order that operators rely on: first it says that it is not
 //! ready, then it lets nobody in, then it tells those who are there, and all within a deadline.
 
-use super::Failure;
+use super::{Failure, guard};
 use crate::chat::{Lag, Participant, Rules};
 use crate::config::{Flag, LogFormat, Settings, Sources};
 use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
 use crate::hub::{Bounds, Hub, keep_log, sweep};
+use crate::keys;
 use crate::shutdown::Signals;
 use crate::telemetry::{
     self, Spans,
@@ -52,14 +53,14 @@ pub struct Server {
     drain: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     scribe: JoinHandle<()>,
-    companions: [AbortHandle; 3],
+    companions: [AbortHandle; 4],
 }
 
 impl Server {
     /// Binds both ports and serves, untraced.
     ///
     /// # Errors
-    /// If a port cannot be bound.
+    /// If a file that a setting names cannot be used, or a port cannot be bound.
     pub async fn start(settings: &Settings) -> Result<Self, Failure> {
         Self::start_traced(settings, Spans::off()).await
     }
@@ -67,15 +68,17 @@ impl Server {
     /// Binds both ports and serves. Sending the last spans is left to the caller.
     ///
     /// # Errors
-    /// If a port cannot be bound.
+    /// If a file that a setting names cannot be used, or a port cannot be bound.
     pub async fn start_traced(settings: &Settings, spans: Spans) -> Result<Self, Failure> {
+        let access = guard::access(settings)?;
         let listener = bind(settings.grpc.listen, "grpc.listen").await?;
         let http_listener = bind(settings.http.listen, "http.listen").await?;
         let http_address = local_address(&http_listener)?;
         let address = local_address(&listener)?;
 
         let hub = new_hub(settings, address, spans);
-        let serving = Serving::new(hub.clone(), limits(settings), listener);
+        let serving =
+            Serving::new(hub.clone(), limits(settings), listener).guarded_by(access.clone());
         let health = serving.health();
         health.set(false).await;
         let (drain, drained) = oneshot::channel();
@@ -93,6 +96,7 @@ impl Server {
         let companions = [
             tokio::spawn(sweep(hub.clone())).abort_handle(),
             tokio::spawn(upkeep(hub.metrics().clone())).abort_handle(),
+            tokio::spawn(keys::watch(access.clone(), hub.metrics().clone())).abort_handle(),
             tokio::spawn(async move {
                 if let Err(error) = axum::serve(http_listener, router).await {
                     tracing::error!("the HTTP server failed: {error}");
@@ -110,6 +114,7 @@ impl Server {
             http_address.ip(),
             http_address.port()
         );
+        guard::tell(address, &access);
         health.set(true).await;
         ready.send_replace(true);
         Ok(Self { hub, address, http_address, ready, health, drain, serving, scribe, companions })
@@ -186,7 +191,7 @@ impl Args {
 /// Serves until a signal, and then drains.
 ///
 /// # Errors
-/// If a setting is refused, the log cannot be started, a port cannot be bound, or the server fails.
+/// If a setting is refused, a file that one names cannot be used, the log cannot be started, a port cannot be bound, or the server fails.
 pub async fn run(args: Args) -> Result<(), Failure> {
     let print_config = args.print_config;
     let loaded =

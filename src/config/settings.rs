@@ -3,7 +3,11 @@
 //! No ranges and no defaults are here; they are in `table`, and a test proves that the two agree.
 
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Everything that an operator may set, judged. The ranges are in
 /// [`settings_table`](super::settings_table).
@@ -14,6 +18,8 @@ pub struct Settings {
     pub grpc: Grpc,
     /// The port that Prometheus and probes ask over HTTP.
     pub http: Http,
+    /// How participants prove who they are.
+    pub auth: Auth,
     /// How much the room keeps, and for whom.
     pub room: Room,
     /// What the server's Lamport clock puts up with.
@@ -36,6 +42,55 @@ pub struct Settings {
 pub struct Grpc {
     /// Address and port to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// How connections are encrypted.
+    pub tls: Tls,
+}
+
+/// How connections are encrypted. A relative path is one below the working directory.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate; empty for none. [`Tls::cert_and_key`] is what holds.
+    pub cert: PathBuf,
+    /// Its key; empty for none.
+    pub key: PathBuf,
+    /// Who issues certificates to participants; empty if they need none.
+    pub client_ca: PathBuf,
+}
+
+impl Tls {
+    /// The files of the certificate and its key, if connections are encrypted.
+    #[must_use]
+    pub fn cert_and_key(&self) -> Option<(&Path, &Path)> {
+        Some((set(&self.cert)?, set(&self.key)?))
+    }
+
+    /// The file of those who issue certificates to participants, if these need one.
+    #[must_use]
+    pub fn client_ca(&self) -> Option<&Path> {
+        set(&self.client_ca)
+    }
+}
+
+/// How participants prove who they are.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// The hashes of tokens; empty if participants need none.
+    pub tokens: PathBuf,
+}
+
+impl Auth {
+    /// The file of the hashes of tokens, if participants need one.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&Path> {
+        set(&self.tokens)
+    }
+}
+
+/// A path that was set.
+fn set(path: &Path) -> Option<&Path> {
+    Some(path).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// The port that Prometheus and probes ask over HTTP.

@@ -6,7 +6,7 @@
 
 use super::sources::PREFIX;
 use ::config::ValueKind;
-use Kind::{Address, Choice, Count, Ratio, Span, Switch};
+use Kind::{Address, Choice, Count, File, Ratio, Span, Switch};
 use Standard::{SameAs, Text};
 use std::{
     fmt::{self, Write as _},
@@ -41,6 +41,9 @@ pub(super) enum Kind {
     Ratio,
     /// Yes or no.
     Switch,
+    /// The path of a file, which is of no use without the file that another setting names. Empty is
+    /// none. What the file holds is not judged here.
+    File(Option<&'static str>),
 }
 
 /// What holds if nobody says anything.
@@ -61,8 +64,17 @@ const WAKE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(10
 pub(super) static SETTINGS: &[Setting] = &[
     setting("grpc.listen", Address, Text("127.0.0.1:8080"))
         .means("where the chat listens; port 0 takes any free port"),
+    setting("grpc.tls.cert", File(Some("grpc.tls.key")), Text(""))
+        .means("the server's certificate and those that lead to a trusted one (PEM); with it, participants connect over TLS"),
+    setting("grpc.tls.key", File(Some("grpc.tls.cert")), Text(""))
+        .means("the private key of that certificate (PEM)"),
+    setting("grpc.tls.client_ca", File(Some("grpc.tls.cert")), Text("")).means(
+        "certificates of those who issue certificates to participants (PEM); with it, each must show one, and has its name",
+    ),
     setting("http.listen", Address, Text("127.0.0.1:8081"))
         .means("where probes and Prometheus ask over HTTP; port 0 takes any free port"),
+    setting("auth.tokens", File(None), Text(""))
+        .means("names and hashes of tokens, as `chittychat token` prints them; with it, each participant must send one, and has its name"),
     setting("room.capacity", Count(16..=16_777_216), Text("65536"))
         .means("entries that the room's log keeps"),
     setting("room.max_lag", Count(1..=16_777_216), SameAs("room.capacity"))
@@ -108,7 +120,7 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
 
 /// The first setting of a section.
 pub(super) fn first_of(section: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key.split_once('.').is_some_and(|(of, _)| of == section))
+    SETTINGS.iter().find(|setting| setting.section() == section)
 }
 
 /// Every setting as a Markdown table: key, default, what is allowed, and what it means.
@@ -122,6 +134,7 @@ pub fn settings_table() -> String {
                 (format!("as `{key}`"), format!("{} to `{key}`", low.start()))
             }
             (SameAs(key), _) => (format!("as `{key}`"), kind.to_string()),
+            (Text(""), _) => ("none".to_owned(), kind.to_string()),
             (Text(text), _) => (format!("`{text}`"), kind.to_string()),
         };
         // Writing to a string does not fail.
@@ -133,6 +146,16 @@ pub fn settings_table() -> String {
 impl Setting {
     const fn means(self, meaning: &'static str) -> Self {
         Self { meaning, ..self }
+    }
+
+    /// The section that it stands in, such as `grpc.tls`.
+    pub(super) fn section(&self) -> &'static str {
+        self.key.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Its name within its section.
+    pub(super) fn name(&self) -> &'static str {
+        self.key.rsplit_once('.').map_or(self.key, |(_, name)| name)
     }
 
     /// The environment variable that sets it.
@@ -160,6 +183,7 @@ impl Kind {
                 !is_file && text.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio))
             }
             (Switch, ValueKind::Boolean(_)) => true,
+            (File(_), ValueKind::String(text)) => !text.contains('\0'),
             (Switch, ValueKind::String(text)) => !is_file && ["true", "false"].contains(&&**text),
             _ => false,
         }
@@ -172,6 +196,7 @@ impl Kind {
             Count(_) => format!("a whole number from {self}"),
             Span(_) => format!("a duration such as 10s or 500ms, {self},"),
             Ratio => format!("a number from {self}"),
+            File(_) => format!("a {self}"),
             Choice(_) | Switch => self.to_string(),
         }
     }
@@ -190,6 +215,8 @@ impl fmt::Display for Kind {
             Choice(words) => write!(f, "`{}`", words.join("` or `")),
             Ratio => f.write_str("0 to 1"),
             Switch => f.write_str("`true` or `false`"),
+            File(Some(other)) => write!(f, "path of a file, with `{other}`"),
+            File(None) => f.write_str("path of a file"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What settings promise, through one fixture: a world of sources that a test adds to and loads.
 
+mod files;
+
 use super::{
     nearest::nearest,
     table::{Kind, SETTINGS, Standard},
@@ -356,8 +358,16 @@ fn the_print_names_the_source_of_every_line() {
         r#"[grpc]
 listen = "0.0.0.0:8080"    # flag --listen
 
+[grpc.tls]
+cert = ""                  # default
+key = ""                   # default
+client_ca = ""             # default
+
 [http]
 listen = "127.0.0.1:8081"  # default
+
+[auth]
+tokens = ""                # default
 
 [room]
 capacity = 100             # environment CHITTYCHAT__ROOM__CAPACITY
@@ -431,6 +441,7 @@ fn the_table_and_the_types_agree() {
                 .map(|end| humantime::format_duration(*end).to_string())
                 .to_vec(),
             Kind::Ratio => ["0.0", "1.0", "0.25"].map(str::to_owned).into(),
+            Kind::File(_) => vec![String::new()],
             Kind::Switch => ["true", "false"].map(str::to_owned).into(),
             Kind::Choice(words) => words.iter().map(ToString::to_string).collect(),
         };

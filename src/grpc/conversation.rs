@@ -11,6 +11,7 @@
 use super::{gate::Gated, server::Limits, status};
 use crate::chat::{Act, Draft, Fault};
 use crate::hub::{Hub, Reply, Seated, Visit};
+use crate::keys::Identity;
 use crate::wire::{Frame, Inbound};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
@@ -33,6 +34,8 @@ pub(super) struct Conversation {
     inbound: Option<Gated<Streaming<Inbound>>>,
     stage: Stage,
     pace: Option<Pace>,
+    /// The names that the participant may have.
+    identity: Identity,
     max_frame_bytes: usize,
     frames_in_a_row: u32,
 }
@@ -55,7 +58,12 @@ struct Pace {
 }
 
 impl Conversation {
-    pub(super) fn new(hub: Hub, inbound: Streaming<Inbound>, limits: Limits) -> Self {
+    pub(super) fn new(
+        hub: Hub,
+        inbound: Streaming<Inbound>,
+        limits: Limits,
+        identity: Identity,
+    ) -> Self {
         let pace = NonZeroU32::new(limits.messages_per_second).map(|rate| Pace {
             limiter: RateLimiter::direct(Quota::per_second(rate)),
             per_second: rate.get(),
@@ -68,6 +76,7 @@ impl Conversation {
             stage: Stage::Before,
             visit,
             pace,
+            identity,
             max_frame_bytes,
             frames_in_a_row: 0,
         }
@@ -117,7 +126,10 @@ impl Conversation {
             pace.hold(draft);
         }
         let seat = match &self.stage {
-            Stage::Before => None,
+            Stage::Before => {
+                hold_to(&self.identity, &mut received);
+                None
+            }
             Stage::During(seated) => Some(seated.seat()),
             Stage::After { .. } => return false,
         };
@@ -134,6 +146,16 @@ impl Conversation {
     fn end(&mut self, notice: Option<Frame>, status: Option<Status>) {
         self.stage = Stage::After { notice, status };
         self.inbound = None;
+    }
+}
+
+/// Marks a Connect as not allowed if the name is somebody else's. The room hears of it, and refuses it.
+fn hold_to(identity: &Identity, received: &mut Inbound) {
+    if let Ok(draft) = received
+        && let Ok(Act::Connect(who)) = &draft.act
+        && let Err(fault) = identity.may_be(who)
+    {
+        draft.act = Err(fault);
     }
 }
 

@@ -11,10 +11,11 @@ use super::outlet::Outlet;
 use super::service::Services;
 use super::turns::Turns;
 use crate::hub::Hub;
+use crate::keys::{Access, Certified, HandshakeFault, Tls};
 use crate::wire::{DESCRIPTORS, SERVICE};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{error::Error, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -71,6 +72,7 @@ pub struct Serving<L = TcpListener> {
     hub: Hub,
     limits: Limits,
     listener: L,
+    access: Access,
     health: HealthReporter,
 }
 
@@ -78,7 +80,14 @@ impl<L: Listener> Serving<L> {
     /// A server on a bound listener. Its health is "not serving" until somebody says otherwise.
     #[must_use]
     pub fn new(hub: Hub, limits: Limits, listener: L) -> Self {
-        Self { hub, limits, listener, health: HealthReporter::new() }
+        let access = Access::default();
+        Self { hub, limits, listener, access, health: HealthReporter::new() }
+    }
+
+    /// The same, for those alone who may come in. Without this, everybody may.
+    #[must_use]
+    pub fn guarded_by(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// What the health service answers from.
@@ -96,7 +105,7 @@ impl<L: Listener> Serving<L> {
         drain: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let services = self.services()?;
-        let Self { limits, mut listener, .. } = self;
+        let Self { limits, mut listener, access, .. } = self;
         let (draining, turns) = (Arc::<Drain>::default(), Arc::<Turns>::default());
         let mut connections = JoinSet::new();
         let mut drain = pin!(drain);
@@ -107,10 +116,17 @@ impl<L: Listener> Serving<L> {
                 () = &mut drain => break,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => {
-                        let connection = connection(socket, &limits, &services, &draining, &turns);
-                        connections.spawn(connection);
-                    }
+                    Ok((socket, peer)) => match access.tls() {
+                        None => {
+                            let services = services.to(peer, Certified::Unasked);
+                            let it = connection(socket, &limits, services, &draining, &turns);
+                            connections.spawn(it);
+                        }
+                        Some(tls) => {
+                            let shared = (services.clone(), draining.clone(), turns.clone());
+                            connections.spawn(encrypted(tls, (socket, peer), limits, shared));
+                        }
+                    },
                     // Out of files, most likely: no use to ask again at once.
                     Err(error) => {
                         tracing::warn!("cannot accept a connection: {error}");
@@ -138,7 +154,32 @@ impl<L: Listener> Serving<L> {
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        Ok(Services::new(self.hub.clone(), self.limits, others))
+        Ok(Services::new(self.hub.clone(), self.limits, self.access.clone(), others))
+    }
+}
+
+/// Shakes hands and serves one connection. It is a task of its own from its first byte on, so that
+/// nobody waits for a stranger's handshake.
+async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    tls: Arc<Tls>,
+    (socket, peer): (S, SocketAddr),
+    limits: Limits,
+    (services, drain, turns): (Services, Arc<Drain>, Arc<Turns>),
+) {
+    let accepted = tls.accept(socket).await;
+    // It is in force for this handshake, and kept by nobody for longer.
+    drop(tls);
+    services.metrics().handshake(match &accepted {
+        Ok(_) => "done",
+        Err(HandshakeFault::TimedOut) => "timed_out",
+        Err(HandshakeFault::Broken(_)) => "broken",
+        Err(HandshakeFault::NotHttp2) => "not_http2",
+    });
+    match accepted {
+        Ok((stream, certified)) => {
+            connection(stream, &limits, services.to(peer, certified), &drain, &turns).await;
+        }
+        Err(fault) => tracing::debug!("no TLS handshake with {peer}: {fault}"),
     }
 }
 
@@ -146,7 +187,7 @@ impl<L: Listener> Serving<L> {
 fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     socket: S,
     limits: &Limits,
-    services: &Services,
+    services: Services,
     drain: &Arc<Drain>,
     turns: &Arc<Turns>,
 ) -> impl Future<Output = ()> + use<S> {
@@ -161,7 +202,7 @@ fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .serve_connection(TokioIo::new(socket), services.clone());
+        .serve_connection(TokioIo::new(socket), services);
     Together::new(connection, |it| it.graceful_shutdown(), nursery, Arc::clone(drain), doorbell)
 }
 

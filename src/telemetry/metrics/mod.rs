@@ -19,7 +19,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// How often samples are taken out of the buffers that they are recorded into. What that bounds is
@@ -36,6 +36,10 @@ pub struct Metrics {
     rejected: Family,
     closed: Family,
     deliveries: Family,
+    denials: Family,
+    handshakes: Family,
+    reloads: Family,
+    certificate_expiry: Gauge,
     audience: Counter,
     evictions: Counter,
     log_lines_dropped: Counter,
@@ -93,6 +97,10 @@ impl Metrics {
             rejected: Family::new(&recorder, &table::MESSAGES_REJECTED),
             closed: Family::new(&recorder, &table::STREAMS_CLOSED),
             deliveries: Family::new(&recorder, &table::DELIVERIES),
+            denials: Family::new(&recorder, &table::DENIALS_MADE),
+            handshakes: Family::new(&recorder, &table::TLS_HANDSHAKES),
+            reloads: Family::new(&recorder, &table::KEY_RELOADS),
+            certificate_expiry: gauge(&recorder, &table::CERTIFICATE_EXPIRY),
             audience: counter(&recorder, &table::AUDIENCE),
             evictions: counter(&recorder, &table::EVICTIONS),
             log_lines_dropped: counter(&recorder, &table::LOG_LINES_DROPPED),
@@ -177,6 +185,32 @@ impl Metrics {
         self.latency.record(since.elapsed());
     }
 
+    /// A request was refused because of what its sender showed; the label says why.
+    pub fn denied(&self, reason: &'static str) {
+        self.denials.add(reason, 1);
+    }
+
+    /// A TLS handshake ended; the label says how.
+    pub fn handshake(&self, outcome: &'static str) {
+        self.handshakes.add(outcome, 1);
+    }
+
+    /// New certificates or tokens are in force.
+    pub fn keys_loaded(&self) {
+        self.reloads.add("loaded", 1);
+    }
+
+    /// New certificates or tokens could not be put into force.
+    pub fn keys_refused(&self) {
+        self.reloads.add("refused", 1);
+    }
+
+    /// The server's certificate ends then.
+    pub fn certificate_expires(&self, end: SystemTime) {
+        let since = end.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.certificate_expiry.set(since.as_secs_f64());
+    }
+
     fn turned_down(&self, fault: &Fault) {
         self.received.add("unfit", 1);
         self.rejected.add(reason(fault), 1);
@@ -223,6 +257,7 @@ fn reason(fault: &Fault) -> &'static str {
         Fault::MissingReference => "missing_reference",
         Fault::BadReference(_) => "bad_reference",
         Fault::Impersonation => "impersonation",
+        Fault::NotYourName { .. } => "not_your_name",
         Fault::AlreadyPresent => "already_present",
         Fault::RoomFull { .. } => "room_full",
         Fault::Closing => "closing",
@@ -350,6 +385,7 @@ mod tests {
             Fault::MissingReference,
             Fault::BadReference(IdentFault::NameEmpty),
             Fault::Impersonation,
+            Fault::NotYourName { yours: Arc::default() },
             Fault::AlreadyPresent,
             Fault::RoomFull { participants: 1 },
             Fault::Closing,

@@ -82,6 +82,7 @@ const REASONS: &[&str] = &[
     "missing_reference",
     "bad_reference",
     "impersonation",
+    "not_your_name",
     "already_present",
     "room_full",
     "closing",
@@ -90,6 +91,21 @@ const REASONS: &[&str] = &[
     "negative_time",
     "clock_jump",
 ];
+/// One for each `keys::Denied`.
+const DENIALS: &[&str] = &[
+    "no_certificate",
+    "unknown_issuer",
+    "expired_certificate",
+    "early_certificate",
+    "unusable_certificate",
+    "nameless_certificate",
+    "no_token",
+    "malformed_token",
+    "unknown_token",
+    "different_names",
+];
+const HANDSHAKES: &[&str] = &["done", "timed_out", "broken", "not_http2"];
+const RELOADS: &[&str] = &["loaded", "refused"];
 const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
 /// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
 const ENDS: &[&str] = &[
@@ -149,6 +165,17 @@ table! {
     LAMPORT_JUMP = Metric::new(Kind::Histogram(JUMPS), "chittychat_lamport_jump", "ticks",
         "How far a received message moved the server's Lamport clock: 1 if the sender's clock was \
         not ahead.");
+    DENIALS_MADE = Metric::new(Kind::Counter, "chittychat_denials_total", "requests",
+        "Requests refused because of what their sender showed or did not show, by reason. Nothing \
+        that came with them was read.").by("reason", DENIALS);
+    TLS_HANDSHAKES = Metric::new(Kind::Counter, "chittychat_tls_handshakes_total", "handshakes",
+        "TLS handshakes, by how they ended. A participant without a certificate that holds finishes \
+        its handshake, and is then refused by request.").by("outcome", HANDSHAKES);
+    KEY_RELOADS = Metric::new(Kind::Counter, "chittychat_key_reloads_total", "files",
+        "Times that new certificates or new tokens were found, by whether they could be put into \
+        force.").by("outcome", RELOADS);
+    CERTIFICATE_EXPIRY = Metric::new(Kind::Gauge, "chittychat_tls_certificate_expiry_time_seconds",
+        "seconds", "When the server's certificate ends, since 1970; 0 if it has none.");
     LOG_LINES_DROPPED = Metric::new(Kind::Counter, "chittychat_log_lines_dropped_total", "lines",
         "Log lines that were not written, because standard error took them too slowly.");
     SPANS_DROPPED = Metric::new(Kind::Counter, "chittychat_spans_dropped_total", "spans",
