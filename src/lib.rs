@@ -17,8 +17,9 @@
 //! # The layer rule
 //!
 //! Imports go one way, and `tests/tidy.rs` says so. `chat` names nothing of ours; `causality` and
-//! `wire` name `chat`; `hub` stands on those; `keys` names `chat` and `telemetry`; `grpc` and `http` stand on `hub`; `client` never names
-//! the server's side, nor the other way round; `commands` names everything.
+//! `wire` name `chat`; `hub` stands on those; `keys` names `chat` and `telemetry`; `grpc` and `http`
+//! stand on `hub`; `client` never names the server's side, nor the other way round; `commands` names
+//! everything.
 
 pub mod causality;
 pub mod chat;

@@ -35,6 +35,8 @@ pub enum Fault {
     Impersonation,
     /// A name that is not one of those which the peer has proved to be its own.
     NotYourName {
+        /// The name.
+        name: Box<str>,
         /// Those that are.
         yours: Arc<[Box<str>]>,
     },
@@ -130,8 +132,9 @@ impl fmt::Display for Fault {
             Self::Impersonation => {
                 f.write_str("the client_reference is not the one this stream connected with; send your own")
             }
-            Self::NotYourName { yours } => {
-                f.write_str("this name is not yours; your certificate or token is for ")?;
+            Self::NotYourName { name, yours } => {
+                let name = Escaped(name);
+                write!(f, "the name {name} is not yours; your certificate or token is for ")?;
                 for (place, name) in yours.iter().take(MAX_LISTED).enumerate() {
                     let gap = if place == 0 { "" } else { ", " };
                     write!(f, "{gap}{}", Escaped(name))?;

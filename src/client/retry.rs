@@ -38,7 +38,7 @@ pub enum SessionError {
         why: String,
     },
     /// Something else listens there.
-    #[error("{server} is not a chat server ({why}); check --server")]
+    #[error("{server} is not a chat server ({why}); check --server, and whether it wants --tls-ca")]
     NotAChat {
         /// Where the server was to be.
         server: String,

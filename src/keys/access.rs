@@ -170,7 +170,7 @@ impl Identity {
     pub fn may_be(&self, who: &Participant) -> Result<(), Fault> {
         match &self.0 {
             Some(names) if !names.iter().any(|name| **name == *who.name()) => {
-                Err(Fault::NotYourName { yours: Arc::clone(names) })
+                Err(Fault::NotYourName { name: who.name().into(), yours: Arc::clone(names) })
             }
             _ => Ok(()),
         }
@@ -268,7 +268,8 @@ mod tests {
         assert_eq!(Identity(Some(names(&["Bjarke", "Anton"]))).may_be(&anton()), Ok(()));
         for others in [&["anton"][..], &["Anton "], &["*"], &["Anton\0"], &[]] {
             let refused = Identity(Some(names(others))).may_be(&anton());
-            assert_eq!(refused, Err(Fault::NotYourName { yours: names(others) }));
+            let fault = Fault::NotYourName { name: "Anton".into(), yours: names(others) };
+            assert_eq!(refused, Err(fault));
         }
     }
 

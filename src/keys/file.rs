@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::{
 };
 
 /// The most bytes of such a file. The largest list of tokens is smaller.
-const MAX_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 8 << 20;
 
 /// A file, and what names it.
 #[derive(Clone, Debug, PartialEq, Eq)]

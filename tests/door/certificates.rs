@@ -1,6 +1,6 @@
 //! Who is let in by certificate, who is not, and what those hear who are not.
 
-use crate::papers::{Authority, Door, Papers, client_params, says, server_params};
+use crate::papers::{Authority, Door, Papers, client_params, says};
 use crate::support::{Listener as _, Peer, Scrape, joined_by, within};
 use chittychat::wire::{SERVICE, pb::NoticeCode};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, SanType, date_time_ymd};
@@ -112,14 +112,15 @@ async fn a_name_that_is_not_the_certificates_is_refused_and_nobody_is_told() {
     for (number, name) in ["Anton", "bjarke", "Bjarke ", "Casper"].into_iter().enumerate() {
         let mut liar = door.open(name, Some(&papers), None).await.expect("the stream opens");
         liar.connect();
-        let words = "this name is not yours; your certificate or token is for Bjarke";
-        liar.refused(NoticeCode::ConnectRefused, Code::PermissionDenied, words).await;
+        let words =
+            format!("the name {name} is not yours; your certificate or token is for Bjarke");
+        liar.refused(NoticeCode::ConnectRefused, Code::PermissionDenied, &words).await;
         let scrape = Scrape::of(&door.server).await;
         let refused = "chittychat_messages_rejected_total{reason=\"not_your_name\"}";
         assert_eq!(scrape.get(refused), (number + 1) as f64);
     }
     let log = &door.server.process.err;
-    log.wait_for(&["Refused message from client: ", "this name is not yours"]).await;
+    log.wait_for(&["Refused message from client: ", "the name Casper is not yours"]).await;
     // Under its own name it is let in, and that is the next thing that Anton hears.
     let mut bjarke = door.join("Bjarke", Some(&papers), None).await;
     joined_by(&anton.delivery().await, "Bjarke");

@@ -49,7 +49,7 @@ async fn join_shows_what_it_is_given_and_chats() {
     for (arguments, words) in [
         (vec![], "no client certificate was shown"),
         (own[..4].to_vec(), "no token was sent"),
-        (own.to_vec(), "this name is not yours"),
+        (own.to_vec(), "the name Casper is not yours"),
     ] {
         let arguments = [&trust[..], &arguments, &["--name", "Casper"]].concat();
         let (code, _, err) = run(&arguments).await;

@@ -5,19 +5,23 @@
 //! - `papers`: an authority that issues certificates, and the clients that show them;
 //! - `tls`: what is encrypted and how, and files that cannot be used;
 //! - `certificates`: who is let in by certificate, who is not, and what those hear;
+//! - `narrow`: a connection that takes a few bytes at a time;
 //! - `tokens`: the same by token, and by both;
 //! - `reload`: new files under a running server;
+//! - `page`: the commands of docs/security.md, as they stand there (feature `openssl`);
 //! - `commands`: `join`, `healthcheck` and `token`, and what `serve` warns of.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, unreachable_pub)]
-// Each test binary uses its own part of what they share.
-#![allow(dead_code, unused_imports)]
 
 mod certificates;
 mod commands;
+mod narrow;
+#[cfg(feature = "openssl")]
+mod page;
 mod papers;
 mod reload;
+#[allow(dead_code, unused_imports)]
 #[path = "../server/support/mod.rs"]
 mod support;
 mod tls;

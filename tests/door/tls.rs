@@ -1,7 +1,7 @@
 //! What is encrypted, and how; and what the server does with files that it cannot use.
 
 use crate::papers::{Asks, Authority, Door, Papers, says, server_params};
-use crate::support::{Listener as _, Peer, Process, Scrape, joined_by, within};
+use crate::support::{Listener as _, Process, Scrape, joined_by, within};
 use rcgen::date_time_ymd;
 use std::{fs, io, net::TcpListener, sync::Arc, time::Duration};
 use tokio::{

@@ -64,7 +64,7 @@ async fn whoever_sends_no_token_that_holds_is_told_why_and_hears_nothing_else() 
 
     // A good token is good for its own name, and for no other.
     let mut liar = join("Anton", &bjarke_token).await;
-    let words = "this name is not yours; your certificate or token is for Bjarke";
+    let words = "the name Anton is not yours; your certificate or token is for Bjarke";
     liar.refused(NoticeCode::ConnectRefused, Code::PermissionDenied, words).await;
     let mut bjarke = join("Bjarke", &bjarke_token).await;
     joined_by(&bjarke.delivery().await, "Bjarke");

@@ -385,7 +385,7 @@ mod tests {
             Fault::MissingReference,
             Fault::BadReference(IdentFault::NameEmpty),
             Fault::Impersonation,
-            Fault::NotYourName { yours: Arc::default() },
+            Fault::NotYourName { name: "".into(), yours: Arc::default() },
             Fault::AlreadyPresent,
             Fault::RoomFull { participants: 1 },
             Fault::Closing,
