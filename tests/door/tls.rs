@@ -200,8 +200,8 @@ async fn a_file_that_cannot_be_used_is_named_with_the_reason_before_a_port_opens
     let (half, damaged) = (put("half", half), put("damaged", &damaged));
     let with = |cert, key| vec![("grpc.tls.cert", cert), ("grpc.tls.key", key)];
     let with_ca = |ca| [with(&*good_cert, &*good_key), vec![("grpc.tls.client_ca", ca)]].concat();
-    let cases: Vec<(Vec<(&str, &str)>, &str, &str, &str)> = vec![
-        (with(&none, &good_key), "grpc.tls.cert", &none, "cannot be read: No such file"),
+    let cases = [
+        (with(&none, &good_key), "grpc.tls.cert", none.as_str(), "cannot be read: No such file"),
         (with(&good_cert, &none), "grpc.tls.key", &none, "cannot be read: No such file"),
         (with(&folder_path, &good_key), "grpc.tls.cert", &folder_path, "is not a file"),
         (with("/dev/zero", &good_key), "grpc.tls.cert", "/dev/zero", "is not a file"),
