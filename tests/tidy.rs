@@ -11,15 +11,16 @@ use std::{
 const MOST_LINES: usize = 500;
 
 /// Which of our own modules each module may name. `commands` may name all of them.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("chat", &[]),
     ("causality", &["chat"]),
     ("wire", &["chat"]),
     ("telemetry", &["chat", "causality"]),
-    ("hub", &["chat", "causality", "wire", "telemetry"]),
+    ("journal", &["chat", "causality"]),
+    ("hub", &["chat", "causality", "wire", "telemetry", "journal"]),
     ("grpc", &["chat", "wire", "hub", "telemetry"]),
     ("http", &["chat", "causality", "hub", "telemetry"]),
-    ("client", &["chat", "causality", "wire", "telemetry"]),
+    ("client", &["chat", "causality", "wire", "telemetry", "journal"]),
     ("config", &[]),
     ("shutdown", &[]),
     (
@@ -29,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
             "causality",
             "wire",
             "telemetry",
+            "journal",
             "hub",
             "grpc",
             "http",
@@ -203,6 +205,7 @@ fn links_in_the_documents_lead_somewhere() {
         "README.md",
         "CONTRIBUTING.md",
         "docs/clocks.md",
+        "docs/journal.md",
         "docs/architecture.md",
         "docs/operations.md",
         "docs/metrics.md",

@@ -10,7 +10,7 @@
 //! updates to be taken.
 
 use super::{
-    Process, ServerAddress,
+    Diary, Process, ServerAddress,
     address::AddressFault,
     dial::{NoDial, dial},
     retry::{self, Judgement, Pauses},
@@ -51,6 +51,8 @@ pub struct Config {
     pub who: Participant,
     /// How what it sends and receives is traced: not, unless somebody says otherwise.
     pub spans: Spans,
+    /// Where its events are written down: nowhere, unless somebody says otherwise.
+    pub diary: Diary,
 }
 
 impl Config {
@@ -60,7 +62,7 @@ impl Config {
     /// If the address cannot be read.
     pub fn new(server: &str, who: Participant) -> Result<Self, AddressFault> {
         let server = ServerAddress::parse(server)?;
-        Ok(Self { server, who, spans: Spans::off() })
+        Ok(Self { server, who, spans: Spans::off(), diary: Diary::default() })
     }
 }
 
@@ -233,6 +235,7 @@ impl Session {
         };
         self.report(Update::Reached).await;
         let opened = self.process.open();
+        self.config.diary.note(&opened, None, None, None);
         self.report(Update::Happened(opened, None)).await;
 
         let (outgoing, queue) = mpsc::channel(MAX_OUTGOING);
@@ -322,6 +325,7 @@ impl Session {
             stamped.trace = span.context();
             span.end(&event);
         }
+        self.config.diary.note(&event, None, Some(stamped.seen), Some(&stamped.trace));
         (stamped, event)
     }
 
@@ -336,6 +340,7 @@ impl Session {
         if let Some(span) = self.config.spans.begin(Step::Receive, trace) {
             span.end(&event);
         }
+        self.config.diary.note(&event, delivered.who.as_ref(), None, Some(trace));
         let kind = delivered.kind;
         self.report(Update::Happened(event, Some(delivered))).await;
         match kind {

@@ -6,7 +6,7 @@
 use super::Failure;
 use crate::chat::Participant;
 use crate::client::{
-    Config, Farewell, Leave, SavedTerminal,
+    Config, Diary, Farewell, Leave, SavedTerminal,
     line_view::{self, Source},
     script::Script,
     terminal_view::TerminalView,
@@ -54,6 +54,9 @@ pub struct Args {
     /// Play a script instead of reading standard input
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Write every event of this participant to FILE, for `chittychat verify`
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// Print plain lines, as on a pipe, although this is a terminal
     #[arg(long)]
     plain: bool,
@@ -73,6 +76,11 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let script = args.script.as_deref().map(read_script).transpose()?;
     let spans = export::from_environment(service, Policy::default()).map_err(Failure::Usage)?;
     config.spans = spans.clone();
+    if let Some(file) = args.journal {
+        config.diary = Diary::open(file, config.who.clone())
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+    }
+    let diary = config.diary.clone();
 
     let saved = SavedTerminal::save();
     let leave = Leave::default();
@@ -101,6 +109,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         }
     };
     saved.restore();
+    diary.close().await;
     // A second signal ends this too.
     spans.shut_down(FLUSH).await;
     signalled.abort();

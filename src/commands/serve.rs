@@ -10,7 +10,8 @@ use crate::chat::{Lag, Participant, Rules};
 use crate::config::{Flag, LogFormat, Settings, Sources};
 use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
-use crate::hub::{Bounds, Hub, keep_log, sweep};
+use crate::hub::{Bounds, Hub, keep_journal, keep_log, sweep};
+use crate::journal;
 use crate::shutdown::Signals;
 use crate::telemetry::{
     self, Spans,
@@ -52,6 +53,7 @@ pub struct Server {
     drain: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     scribe: JoinHandle<()>,
+    chronicle: JoinHandle<()>,
     companions: [AbortHandle; 3],
 }
 
@@ -81,6 +83,7 @@ impl Server {
         let (drain, drained) = oneshot::channel();
         // Before anybody can come in, so that it reads of everybody.
         let scribe = tokio::spawn(keep_log(hub.clone()));
+        let chronicle = chronicle(settings, &hub)?;
         let serving = tokio::spawn(async move {
             // A dropped sender drains as well.
             let drained = async { drained.await.unwrap_or_default() };
@@ -112,7 +115,18 @@ impl Server {
         );
         health.set(true).await;
         ready.send_replace(true);
-        Ok(Self { hub, address, http_address, ready, health, drain, serving, scribe, companions })
+        Ok(Self {
+            hub,
+            address,
+            http_address,
+            ready,
+            health,
+            drain,
+            serving,
+            scribe,
+            chronicle,
+            companions,
+        })
     }
 
     /// Waits until the gRPC server ends by itself, which it does only if it fails.
@@ -123,7 +137,8 @@ impl Server {
 
     /// Takes the server down. Returns whether everybody was gone before the deadline.
     pub async fn drain(self, deadline: Duration) -> bool {
-        let Self { hub, ready, health, drain, mut serving, scribe, companions, .. } = self;
+        let Self { hub, ready, health, drain, mut serving, scribe, chronicle, companions, .. } =
+            self;
         let end = Instant::now() + deadline;
         ready.send_replace(false);
         health.set(false).await;
@@ -138,8 +153,9 @@ impl Server {
         }
         serving.abort();
         hub.finish();
-        // The scribe has the leaves still to write; it is part of the deadline, but of its own too.
-        let _ = timeout_at(end.max(Instant::now() + LINGER), scribe).await;
+        // Both have the leaves still to write; that is part of the deadline, but of its own too.
+        let end = end.max(Instant::now() + LINGER);
+        let _ = timeout_at(end, async { (scribe.await, chronicle.await) }).await;
         companions.iter().for_each(AbortHandle::abort);
         emptied
     }
@@ -161,6 +177,9 @@ pub struct Args {
     /// Where probes and Prometheus ask (HTTP) [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS:PORT")]
     http_listen: Option<String>,
+    /// Write every event to FILE, for `chittychat verify` [default: none]
+    #[arg(long, value_name = "FILE")]
+    journal: Option<String>,
     /// How log lines look: text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -174,6 +193,7 @@ impl Args {
         let flags = [
             ("grpc.listen", self.listen, "--listen"),
             ("http.listen", self.http_listen, "--http-listen"),
+            ("journal.file", self.journal, "--journal"),
             ("log.format", self.log_format, "--log-format"),
         ];
         let given = flags
@@ -265,6 +285,22 @@ fn limits(settings: &Settings) -> Limits {
         keepalive_interval: settings.keepalive.interval,
         keepalive_timeout: settings.keepalive.timeout,
     }
+}
+
+/// Begins the journal, if there is to be one.
+fn chronicle(settings: &Settings, hub: &Hub) -> Result<JoinHandle<()>, Failure> {
+    let of_journal = &settings.journal;
+    if of_journal.file.as_os_str().is_empty() {
+        return Ok(tokio::spawn(std::future::ready(())));
+    }
+    let bounds = journal::Bounds {
+        file: of_journal.file.clone(),
+        max_bytes: of_journal.max_bytes,
+        files: of_journal.files,
+    };
+    let keeping = keep_journal(hub.clone(), bounds)
+        .map_err(|error| Failure::Failed(format!("{error} (journal.file)")))?;
+    Ok(tokio::spawn(keeping))
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {

@@ -3,7 +3,7 @@
 //! No ranges and no defaults are here; they are in `table`, and a test proves that the two agree.
 
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Everything that an operator may set, judged. The ranges are in
 /// [`settings_table`](super::settings_table).
@@ -26,6 +26,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How much is traced, once there is somewhere to send it.
     pub trace: Trace,
+    /// Where events are written down.
+    pub journal: Journal,
     /// The form of the server's own log lines.
     pub log: Log,
 }
@@ -123,6 +125,18 @@ pub struct Trace {
     pub max_deliver_spans: u32,
     /// Whether spans say what was said.
     pub message_text: bool,
+}
+
+/// Where every event is written down, and how much of that is kept.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    /// The file that is written; empty is none.
+    pub file: PathBuf,
+    /// The size at which a file is put aside, in bytes.
+    pub max_bytes: u64,
+    /// How many files are kept, the current one included.
+    pub files: u32,
 }
 
 /// The form of the server's own log lines. Which of them are written is no setting but the filter

@@ -6,7 +6,7 @@
 
 use super::sources::PREFIX;
 use ::config::ValueKind;
-use Kind::{Address, Choice, Count, Ratio, Span, Switch};
+use Kind::{Address, Choice, Count, Place, Ratio, Span, Switch};
 use Standard::{SameAs, Text};
 use std::{
     fmt::{self, Write as _},
@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Ratio,
     /// Yes or no.
     Switch,
+    /// A file, or nothing.
+    Place,
 }
 
 /// What holds if nobody says anything.
@@ -93,6 +95,12 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("trace.max_deliver_spans", Count(0..=1000), Text("16"))
         .means("largest audience whose recipients have a span each; a larger one shares a span"),
     setting("trace.message_text", Switch, Text("false")).means("whether spans say what was said"),
+    setting("journal.file", Place, Text(""))
+        .means("where every event is written down (see journal.md); empty is nowhere"),
+    setting("journal.max_bytes", Count(65_536..=1 << 40), Text("67108864"))
+        .means("size at which a file of the journal is put aside and the next begun"),
+    setting("journal.files", Count(1..=1000), Text("4"))
+        .means("files of the journal that are kept, the current one included"),
     setting("log.format", Choice(&["text", "json"]), Text("text"))
         .means("form of the server's log lines"),
 ];
@@ -159,7 +167,7 @@ impl Kind {
             (Ratio, ValueKind::String(text)) => {
                 !is_file && text.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio))
             }
-            (Switch, ValueKind::Boolean(_)) => true,
+            (Place, ValueKind::String(_)) | (Switch, ValueKind::Boolean(_)) => true,
             (Switch, ValueKind::String(text)) => !is_file && ["true", "false"].contains(&&**text),
             _ => false,
         }
@@ -172,7 +180,7 @@ impl Kind {
             Count(_) => format!("a whole number from {self}"),
             Span(_) => format!("a duration such as 10s or 500ms, {self},"),
             Ratio => format!("a number from {self}"),
-            Choice(_) | Switch => self.to_string(),
+            Choice(_) | Switch | Place => self.to_string(),
         }
     }
 }
@@ -190,6 +198,7 @@ impl fmt::Display for Kind {
             Choice(words) => write!(f, "`{}`", words.join("` or `")),
             Ratio => f.write_str("0 to 1"),
             Switch => f.write_str("`true` or `false`"),
+            Place => f.write_str("the path of a file, or nothing"),
         }
     }
 }

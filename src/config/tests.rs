@@ -386,6 +386,11 @@ spans_per_second = 1000    # default
 max_deliver_spans = 16     # default
 message_text = false       # default
 
+[journal]
+file = ""                  # default
+max_bytes = 67108864       # default
+files = 4                  # default
+
 [log]
 format = "text"            # default
 "#
@@ -431,6 +436,7 @@ fn the_table_and_the_types_agree() {
                 .map(|end| humantime::format_duration(*end).to_string())
                 .to_vec(),
             Kind::Ratio => ["0.0", "1.0", "0.25"].map(str::to_owned).into(),
+            Kind::Place => ["", "/var/log/journal"].map(str::to_owned).into(),
             Kind::Switch => ["true", "false"].map(str::to_owned).into(),
             Kind::Choice(words) => words.iter().map(ToString::to_string).collect(),
         };

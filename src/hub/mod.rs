@@ -9,6 +9,7 @@
 //!
 //! It knows nothing of gRPC, and it decides nothing: that is [`crate::chat::Room`]'s.
 
+mod chronicle;
 mod ledger;
 mod metered;
 mod progress;
@@ -23,6 +24,7 @@ mod trace;
 mod visit;
 mod waiters;
 
+pub use chronicle::keep_journal;
 pub use ledger::{Books, Ledger};
 pub use reader::Reader;
 pub use scribe::keep_log;

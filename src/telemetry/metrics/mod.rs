@@ -39,6 +39,7 @@ pub struct Metrics {
     audience: Counter,
     evictions: Counter,
     log_lines_dropped: Counter,
+    journal_missed: Counter,
     spans_dropped: Counter,
     spans_limited: Counter,
     contexts_malformed: Counter,
@@ -64,6 +65,8 @@ pub struct Readings {
     pub account: Account,
     /// Log lines that were not written.
     pub log_lines_dropped: u64,
+    /// Entries that are missing from the journal.
+    pub journal_missed: u64,
     /// Spans that did not reach the collector.
     pub spans_dropped: u64,
     /// Messages that were not traced for want of spans.
@@ -96,6 +99,7 @@ impl Metrics {
             audience: counter(&recorder, &table::AUDIENCE),
             evictions: counter(&recorder, &table::EVICTIONS),
             log_lines_dropped: counter(&recorder, &table::LOG_LINES_DROPPED),
+            journal_missed: counter(&recorder, &table::JOURNAL_MISSED),
             spans_dropped: counter(&recorder, &table::SPANS_DROPPED),
             spans_limited: counter(&recorder, &table::SPANS_LIMITED),
             contexts_malformed: counter(&recorder, &table::CONTEXTS_MALFORMED),
@@ -191,6 +195,7 @@ impl Metrics {
         self.lamport_time.set(readings.now.to_wire() as f64);
         self.lag_max.set(readings.lag_max as f64);
         self.log_lines_dropped.absolute(readings.log_lines_dropped);
+        self.journal_missed.absolute(readings.journal_missed);
         self.spans_dropped.absolute(readings.spans_dropped);
         self.spans_limited.absolute(readings.spans_limited);
         self.contexts_malformed.absolute(readings.contexts_malformed);

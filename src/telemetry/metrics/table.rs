@@ -151,6 +151,9 @@ table! {
         not ahead.");
     LOG_LINES_DROPPED = Metric::new(Kind::Counter, "chittychat_log_lines_dropped_total", "lines",
         "Log lines that were not written, because standard error took them too slowly.");
+    JOURNAL_MISSED = Metric::new(Kind::Counter, "chittychat_journal_missed_total", "entries",
+        "Entries that are missing from the journal, because the log overtook it or it could not be \
+        written.");
     SPANS_DROPPED = Metric::new(Kind::Counter, "chittychat_spans_dropped_total", "spans",
         "Spans that were made and did not reach the collector.");
     SPANS_LIMITED = Metric::new(Kind::Counter, "chittychat_spans_limited_total", "messages",
