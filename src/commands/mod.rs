@@ -6,6 +6,7 @@ pub mod demo;
 pub mod healthcheck;
 pub mod join;
 pub mod serve;
+pub mod verify;
 
 use clap::{Parser, Subcommand};
 use std::{fmt, io};
@@ -34,6 +35,8 @@ pub enum Command {
     Join(join::Args),
     /// Load a server, check that nothing is lost or out of order, and measure it
     Bench(bench::Args),
+    /// Check recorded events: the clock condition, and every other promise
+    Verify(verify::Args),
     /// Ask a server whether it is serving: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::Args),
     /// Print a completion script for a shell
@@ -51,6 +54,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Join(args) => join::run(args).await,
             Command::Bench(args) => bench::run(args).await,
+            Command::Verify(args) => verify::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
             Command::Completions(args) => completions::run(&args),
         }

@@ -16,6 +16,7 @@ mod book;
 mod files;
 pub mod line;
 mod participant_pen;
+pub mod read;
 mod server_pen;
 
 pub use book::{Book, missed};
