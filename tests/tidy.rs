@@ -206,6 +206,7 @@ fn links_in_the_documents_lead_somewhere() {
         "CONTRIBUTING.md",
         "docs/clocks.md",
         "docs/journal.md",
+        "docs/verify.md",
         "docs/architecture.md",
         "docs/operations.md",
         "docs/metrics.md",
