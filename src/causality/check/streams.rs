@@ -195,10 +195,10 @@ fn publishes(graph: &Graph, number: u32, node: &Node, ledger: &mut Ledger) {
     let mut known_id = 0;
     for (f, fact) in node.facts.iter().enumerate() {
         match fact.kind {
-            Kind::Received(Subject::Publish | Subject::Join | Subject::Leave) => {
-                if fact.message > known_id {
-                    (known, known_id) = (Some(fact), fact.message);
-                }
+            Kind::Received(Subject::Publish | Subject::Join | Subject::Leave)
+                if fact.message > known_id =>
+            {
+                (known, known_id) = (Some(fact), fact.message);
             }
             Kind::Sent(Subject::Publish) => {
                 let place = node.place_of(f);
