@@ -5,7 +5,7 @@
 //! from the first to the second along the lines of nodes and along messages. An event is named by its
 //! node and its *place* there, from 0. A fan-out takes as many places as it has recipients and is still
 //! one fact. What the graph can be asked stands in [`cone`](super::cone) and
-//! [`check`](super::check).
+//! [`check`](mod@super::check).
 
 use super::{
     event::{Kind, Subject},

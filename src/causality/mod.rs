@@ -13,7 +13,7 @@
 //!
 //! Reading order: [`event`] and [`replay`]; then [`fact`] (an event as it is kept by the million),
 //! [`history`] and [`resolve`] (which records are one process), [`graph`] (happened-before), [`cone`]
-//! (what may be asked of it) and [`check`] (the promises).
+//! (what may be asked of it) and [`mod@check`] (the promises).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -1,7 +1,7 @@
 //! The journal: the event record of one process as lines of JSON, written and read.
 //!
 //! It is the memory of a conversation: what [`causality`](crate::causality) checks and draws later. A
-//! server's journal and a participant's have one form ([`line`]); docs/journal.md explains it field by
+//! server's journal and a participant's have one form ([`mod@line`]); docs/journal.md explains it field by
 //! field. A fan-out is one line whatever its audience, because recipients are named by number and
 //! neighbours in join order have neighbouring numbers.
 //!
