@@ -95,6 +95,19 @@ fn without_a_beginning_nobody_knows_who_is_present() {
 }
 
 #[test]
+fn what_did_not_happen_is_not_said_to_hold() {
+    let folder = folder();
+    let mut server = Journal::load("server");
+    let place = server.at(14);
+    server.0.truncate(place);
+    let file = server.save(folder.path(), "server");
+    let verdict = verify(&[], &[file]);
+    verdict.is_clean();
+    verdict.held("join told to all", 3);
+    verdict.not_checked("leave told to all", "nothing of the kind is recorded");
+}
+
+#[test]
 fn what_cannot_be_read_is_named_with_its_line() {
     let folder = folder();
     let with = |spoil: fn(&mut Journal)| {

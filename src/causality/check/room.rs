@@ -7,7 +7,7 @@ use super::{Ledger, Promise};
 use crate::causality::{
     event::{Kind, Subject},
     fact::{Fact, NOBODY, Source},
-    graph::{Graph, Node},
+    graph::{Gap, Graph, Node},
 };
 
 /// The most characters of a text: the assignment's number.
@@ -31,7 +31,10 @@ pub(super) fn check(graph: &Graph, ledger: &mut Ledger) {
         );
         return;
     }
-    why_not("who was present is not known: the beginning of the server's record is missing");
+    let is_known = |gap: &Gap| gap.present.is_some();
+    if !server.record.from_start && !server.record.gaps.iter().any(is_known) {
+        why_not("who was present is not known: the beginning of the server's record is missing");
+    }
     let mut room =
         Room { graph, present: server.record.from_start.then(Vec::new), owed: None, ledger };
     room.walk(server);
