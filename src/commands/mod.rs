@@ -5,6 +5,7 @@ pub mod completions;
 pub mod demo;
 pub mod healthcheck;
 pub mod join;
+pub mod probe;
 pub mod serve;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +35,8 @@ pub enum Command {
     Join(join::Args),
     /// Load a server, check that nothing is lost or out of order, and measure it
     Bench(bench::Args),
+    /// Do to a server what clients do in the end, and say what it survived
+    Probe(probe::Args),
     /// Ask a server whether it is serving: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::Args),
     /// Print a completion script for a shell
@@ -51,6 +54,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Join(args) => join::run(args).await,
             Command::Bench(args) => bench::run(args).await,
+            Command::Probe(args) => probe::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
             Command::Completions(args) => completions::run(&args),
         }
