@@ -185,6 +185,13 @@ fn the_metrics_are_documented_as_they_are() {
 }
 
 #[test]
+fn the_cases_of_the_probe_are_documented_as_they_are() {
+    let documented = fs::read_to_string(root().join("docs/probe.md")).expect("it is there");
+    let table = chittychat::commands::probe::cases_table();
+    assert!(documented.contains(&table), "docs/probe.md is to hold this table:\n{table}");
+}
+
+#[test]
 fn a_metric_is_named_as_prometheus_asks() {
     for metric in chittychat::telemetry::metrics::TABLE {
         let (name, kind) = (metric.name, metric.kind.name());
@@ -206,6 +213,7 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/architecture.md",
         "docs/operations.md",
         "docs/metrics.md",
+        "docs/probe.md",
         "docs/settings.md",
         "docs/tracing.md",
     ];

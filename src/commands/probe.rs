@@ -103,7 +103,8 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let is_text = matches!(args.format, Format::Text);
     let cases: Vec<_> = CASES.iter().filter(|case| is_wanted(case, &args.only)).collect();
     if is_text {
-        print(&format!("{}, {} cases\n", target.authority, cases.len()))?;
+        let noun = if cases.len() == 1 { "case" } else { "cases" };
+        print(&format!("{}, {} {noun}\n", target.authority, cases.len()))?;
     }
     let mut outcomes = Vec::with_capacity(cases.len());
     for case in cases {

@@ -14,6 +14,7 @@
 //! - `transcripts`: the report's two conversations, through real processes;
 //! - `legacy`: peers generated from the original's own schema, in both directions;
 //! - `bench`: the load generator;
+//! - `probe`: the fault list that any server can be tried with, against ours and flawed ones;
 //! - `demo`: what whoever tries the program first sees.
 
 #![cfg(unix)]
@@ -32,6 +33,7 @@ mod lifecycle;
 mod losses;
 mod manners;
 mod metrics;
+mod probe;
 mod support;
 mod transcripts;
 mod violations;

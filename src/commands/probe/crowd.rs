@@ -29,8 +29,14 @@ pub(super) async fn never_reading(scene: &mut Scene<'_>) -> Seen {
     let opened = scene.deaf("laggard", NO_WINDOW).await;
     let mut laggard = opened.map_err(Finding::unclear)?;
     laggard.connect();
+    // In the end it reads, or it could not leave politely.
+    scene.with(laggard, async |scene, laggard| talk_past(scene, laggard).await).await
+}
+
+/// The others hear everything while this one reads nothing.
+async fn talk_past(scene: &mut Scene<'_>, laggard: &mut Peer) -> Seen {
     let mut speaker = scene.bystanders.remove(0);
-    let reached = scene.reach(&mut laggard, &mut speaker).await;
+    let reached = scene.reach(laggard, &mut speaker).await;
     scene.bystanders.insert(0, speaker);
     reached.map_err(|why| Finding::unclear(format!("before anything was done, {why}")))?;
     scene.third().await?;
@@ -51,11 +57,8 @@ pub(super) async fn never_reading(scene: &mut Scene<'_>) -> Seen {
                 })?;
             }
         }
-        // It is told of nothing here, but it must go on being there.
-        speaker.listen(std::time::Duration::ZERO).await;
     }
     let (took, listeners) = (started.elapsed().as_secs_f64(), listeners.len());
-    laggard.cut().await;
     Ok(format!("all {UNREAD} messages reached {listeners} others in {took:.1} s"))
 }
 
@@ -85,9 +88,10 @@ pub(super) async fn concurrent_publishers(scene: &mut Scene<'_>) -> Seen {
             in_order(peer, word).map_err(Finding::failed)
         }
     });
-    future::try_join_all(listen).await?;
+    let heard = future::try_join_all(listen).await;
     let recipients = publishers.len() + scene.bystanders.len();
     scene.dismiss(publishers).await;
+    heard?;
     Ok(format!("{total} messages at rising times for each of {recipients} recipients"))
 }
 

@@ -35,85 +35,81 @@ fn is_nameless(message: &Message) -> bool {
     message.reference.is_none() && message.kind != kind::ACK
 }
 
-/// A stranger sends this, and then nothing. Returns how its stream ended, if it did.
+/// A stranger sends this, and nobody hears anything like that. Returns what became of the stranger.
 async fn from_stranger(
     scene: &mut Scene<'_>,
     make: impl FnOnce(&mut Peer) -> Message,
-) -> Result<(Peer, String), Finding> {
+    is_it: impl Fn(&Message) -> bool,
+) -> Seen {
     let opened = scene.stranger("ditte").await;
-    let mut stranger = opened.map_err(|why| Finding::unclear(format!("no stranger: {why}")))?;
-    let message = make(&mut stranger);
-    stranger.send(&message);
-    stranger.listen(scene.short()).await;
-    let fate = match &stranger.ending {
-        Some(how) => format!("the stranger was sent away: {how}"),
-        None => "the stranger was told nothing".to_owned(),
+    let stranger = opened.map_err(|why| Finding::unclear(format!("no stranger: {why}")))?;
+    let send = async |scene: &mut Scene<'_>, stranger: &mut Peer| {
+        let message = make(stranger);
+        stranger.send(&message);
+        stranger.listen(scene.short()).await;
+        unheard(scene, is_it).await?;
+        Ok(match &stranger.ending {
+            Some(how) => format!("the stranger was sent away: {how}"),
+            None => "the stranger was told nothing".to_owned(),
+        })
     };
-    Ok((stranger, fate))
+    scene.with(stranger, send).await
+}
+
+/// A guest sends this, and nobody hears anything like that. Returns what became of the guest.
+async fn from_guest(
+    scene: &mut Scene<'_>,
+    make: impl FnOnce(&mut Peer) -> Message,
+    is_it: impl Fn(&Message) -> bool,
+) -> Seen {
+    let send = async |scene: &mut Scene<'_>, guest: &mut Peer| {
+        let message = make(guest);
+        guest.send(&message);
+        let fate = scene.fate(guest).await;
+        unheard(scene, is_it).await?;
+        not_passed_on("it", guest, &fate)
+    };
+    scene.with_guest(send).await
 }
 
 pub(super) async fn oversized(scene: &mut Scene<'_>) -> Seen {
-    let mut guest = scene.guest("casper").await?;
-    guest.say("x".repeat(OVERSIZED_BYTES));
-    let fate = scene.fate(&mut guest).await;
-    unheard(scene, |message| message.text.len() > OVERSIZED_BYTES / 4).await?;
-    let seen = not_passed_on("the message", &guest, &fate);
-    scene.dismiss(vec![guest]).await;
-    seen
+    let publish = |guest: &mut Peer| guest.stamped(kind::PUBLISH, "x".repeat(OVERSIZED_BYTES));
+    from_guest(scene, publish, |message| message.text.len() > OVERSIZED_BYTES / 4).await
 }
 
 pub(super) async fn empty(scene: &mut Scene<'_>) -> Seen {
-    let (stranger, of_stranger) = from_stranger(scene, |_| Message::default()).await?;
-    unheard(scene, is_nameless).await?;
-    drop(stranger);
-    let mut guest = scene.guest("casper").await?;
-    guest.send(&Message::default());
-    let fate = scene.fate(&mut guest).await;
-    unheard(scene, is_nameless).await?;
-    let seen = not_passed_on("it", &guest, &fate);
-    scene.dismiss(vec![guest]).await;
-    seen.map(|seen| format!("{of_stranger}; from a participant, {seen}"))
+    let of_stranger = from_stranger(scene, |_| Message::default(), is_nameless).await?;
+    let of_guest = from_guest(scene, |_| Message::default(), is_nameless).await?;
+    Ok(format!("{of_stranger}; from a participant, {of_guest}"))
 }
 
 pub(super) async fn missing_reference(scene: &mut Scene<'_>) -> Seen {
     let nameless = |message: Message| Message { reference: None, ..message };
-    let connect =
-        |stranger: &mut Peer| nameless(stranger.stamped(kind::CONNECT, "connect message"));
-    let (stranger, of_stranger) = from_stranger(scene, connect).await?;
-    unheard(scene, is_nameless).await?;
-    drop(stranger);
-    let mut guest = scene.guest("casper").await?;
+    let connect = |peer: &mut Peer| nameless(peer.stamped(kind::CONNECT, "connect message"));
+    let of_stranger = from_stranger(scene, connect, is_nameless).await?;
     let word = scene.word();
-    let publish = nameless(guest.stamped(kind::PUBLISH, word.as_str()));
-    guest.send(&publish);
-    let fate = scene.fate(&mut guest).await;
-    unheard(scene, is_nameless).await?;
-    let seen = match scene.any_heard(|message| message.text.contains(&word)) {
-        Some(_) => Ok("the Publish was passed on with a reference".to_owned()),
-        None => not_passed_on("the Publish", &guest, &fate),
+    let publish = |peer: &mut Peer| nameless(peer.stamped(kind::PUBLISH, word.as_str()));
+    let of_guest = from_guest(scene, publish, is_nameless).await;
+    let of_guest = match scene.any_heard(|message| message.text.contains(&word)) {
+        Some((_, message)) if !is_nameless(message) => {
+            "it was passed on with a reference".to_owned()
+        }
+        _ => of_guest?,
     };
-    scene.dismiss(vec![guest]).await;
-    seen.map(|seen| format!("{of_stranger}; {seen}"))
+    Ok(format!("{of_stranger}; from a participant, {of_guest}"))
 }
 
 pub(super) async fn unknown_type(scene: &mut Scene<'_>) -> Seen {
-    let mut guest = scene.guest("casper").await?;
     let word = scene.word();
-    let unknown = guest.stamped(UNKNOWN, word.as_str());
-    guest.send(&unknown);
-    let fate = scene.fate(&mut guest).await;
-    unheard(scene, |message| message.kind == UNKNOWN || message.text.contains(&word)).await?;
-    let seen = not_passed_on("the message", &guest, &fate);
-    scene.dismiss(vec![guest]).await;
-    seen
+    let unknown = |guest: &mut Peer| guest.stamped(UNKNOWN, word.as_str());
+    let is_it = |message: &Message| message.kind == UNKNOWN || message.text.contains(&word);
+    from_guest(scene, unknown, is_it).await
 }
 
 pub(super) async fn publish_before_connect(scene: &mut Scene<'_>) -> Seen {
     scene.third().await?;
     let word = scene.word();
     let publish = |stranger: &mut Peer| stranger.stamped(kind::PUBLISH, word.as_str());
-    let (stranger, of_stranger) = from_stranger(scene, publish).await?;
-    unheard(scene, |message| message.text.contains(&word)).await?;
-    drop(stranger);
-    Ok(format!("the message was not passed on; {of_stranger}"))
+    let told = from_stranger(scene, publish, |message| message.text.contains(&word)).await?;
+    Ok(format!("it was not passed on; {told}"))
 }

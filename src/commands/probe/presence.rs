@@ -13,28 +13,24 @@ use futures_util::future;
 const STORM: usize = 50;
 
 pub(super) async fn join_announced(scene: &mut Scene<'_>) -> Seen {
-    let knocked = scene.knock("casper").await;
-    let mut newcomer = knocked.map_err(Finding::unclear)?;
-    let (patience, name) = (scene.patience(), newcomer.name().to_owned());
-    let own = newcomer.hears(patience, |it| tells_of_join(it, &name)).await;
-    let own = own.map_err(|why| {
-        Finding::failed(format!("the newcomer is not told that it has joined: {why}"))
-    })?;
-    let told = scene.bystanders.iter_mut().map(|peer| {
-        let name = &name;
-        async move {
-            let heard = peer.hears(patience, |it| tells_of_join(it, name)).await;
+    let newcomer = scene.knock("casper").await.map_err(Finding::unclear)?;
+    let hear = async |scene: &mut Scene<'_>, newcomer: &mut Peer| {
+        let (patience, name) = (scene.patience(), newcomer.name().to_owned());
+        let own = newcomer.hears(patience, |it| tells_of_join(it, &name)).await;
+        let own = own.map_err(|why| {
+            Finding::failed(format!("the newcomer is not told that it has joined: {why}"))
+        })?;
+        for peer in &mut scene.bystanders {
+            let heard = peer.hears(patience, |it| tells_of_join(it, &name)).await;
             heard.map_err(|why| {
-                Finding::failed(format!(
-                    "{} is not told that {name} has joined: {why}",
-                    peer.name()
-                ))
-            })
+                let who = peer.name();
+                Finding::failed(format!("{who} is not told that {name} has joined: {why}"))
+            })?;
         }
-    });
-    let told = future::try_join_all(told).await?.len();
-    scene.dismiss(vec![newcomer]).await;
-    Ok(format!("the newcomer and {told} others were told: {}", quote(&own.text)))
+        let told = scene.bystanders.len();
+        Ok(format!("the newcomer and {told} others were told: {}", quote(&own.text)))
+    };
+    scene.with(newcomer, hear).await
 }
 
 pub(super) async fn leave_on_loss(scene: &mut Scene<'_>) -> Seen {
@@ -72,6 +68,14 @@ pub(super) async fn join_storm(scene: &mut Scene<'_>) -> Seen {
     let here: &Scene<'_> = scene;
     let opened = future::try_join_all((0..STORM).map(|_| here.stranger("storm"))).await;
     let mut storm = opened.map_err(Finding::failed)?;
+    let seen = come_at_once(scene, &mut storm).await;
+    scene.dismiss(storm).await;
+    scene.rounds(1).await.map_err(harmed)?;
+    seen
+}
+
+/// All of them connect and speak, and then they listen.
+async fn come_at_once(scene: &mut Scene<'_>, storm: &mut [Peer]) -> Seen {
     let (word, patience) = (scene.word(), scene.patience());
     storm.iter_mut().for_each(Peer::connect);
     storm.iter_mut().for_each(|peer| peer.say(word.as_str()));
@@ -87,15 +91,13 @@ pub(super) async fn join_storm(scene: &mut Scene<'_>) -> Seen {
         witness.say(answer.as_str());
     }
     let listening = storm.iter_mut().map(|peer| peer.hears_word(patience, &answer));
-    let deaf: Vec<_> =
-        future::join_all(listening).await.into_iter().filter_map(Result::err).collect();
+    let deaf = future::join_all(listening).await.into_iter().filter_map(Result::err);
+    let deaf: Vec<_> = deaf.collect();
     if let Some(why) = deaf.first() {
         let deaf = deaf.len();
         return Err(Finding::failed(format!("{deaf} of {STORM} newcomers hear nothing: {why}")));
     }
-    let announced = |peer: &Peer| scene.any_heard(|it| tells_of_join(it, peer.name())).is_some();
-    let announced = storm.iter().filter(|peer| announced(peer)).count();
-    scene.dismiss(storm).await;
-    scene.rounds(1).await.map_err(harmed)?;
+    let announced = |peer: &&Peer| scene.any_heard(|it| tells_of_join(it, peer.name())).is_some();
+    let announced = storm.iter().filter(announced).count();
     Ok(format!("all {STORM} were heard and heard others; {announced} joins were announced"))
 }

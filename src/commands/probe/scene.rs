@@ -18,13 +18,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How often somebody speaks who may not be in yet, in one patience: after longer and longer pauses.
+/// How often somebody speaks who may not be in yet, in one patience: each pause is twice the last.
 const TRIES: u32 = 10;
-const PAUSES: u32 = TRIES * (TRIES + 1) / 2;
-/// How many a patience is longer than the silence that is taken for an answer.
-const QUIET: u32 = 25;
-/// How many a patience is longer than the wait for something that need not come.
-const SHORT: u32 = 5;
+/// The silence that is taken for an answer, if patience is not shorter,
+const QUIET: Duration = Duration::from_millis(200);
+/// and the wait for something that need not come.
+const SHORT: Duration = Duration::from_secs(1);
 /// The ports that are named: above those that people like to use.
 const FIRST_PORT: u32 = 10_000;
 const PORTS: u32 = 50_000;
@@ -102,7 +101,7 @@ impl<'a> Scene<'a> {
 
     /// How long something is waited for that need not come.
     pub(super) fn short(&self) -> Duration {
-        self.target.patience / SHORT
+        self.target.patience.min(SHORT)
     }
 
     /// A word that nobody has said.
@@ -153,7 +152,7 @@ impl<'a> Scene<'a> {
         let mut last = Missing::Silence(self.patience());
         for attempt in 1..=TRIES {
             from.say(format!("{word} attempt {attempt}"));
-            match to.hears_word(self.patience() * attempt / PAUSES, &word).await {
+            match to.hears_word(self.patience() / (1 << (TRIES + 1 - attempt)), &word).await {
                 Ok(_) => return Ok(()),
                 Err(Missing::Ended(how)) => {
                     last = Missing::Ended(how);
@@ -191,6 +190,33 @@ impl<'a> Scene<'a> {
         let guest = self.join(who).await?;
         self.third().await?;
         Ok(guest)
+    }
+
+    /// A guest comes and does something, and leaves politely whatever came of it: the next case is not to
+    /// find a server that died of a loss which was none of its fault.
+    ///
+    /// # Errors
+    /// As [`Self::guest`], or with what came of it.
+    pub(super) async fn with_guest<T>(
+        &mut self,
+        act: impl AsyncFnOnce(&mut Self, &mut Peer) -> Result<T, Finding>,
+    ) -> Result<T, Finding> {
+        let guest = self.guest("casper").await?;
+        self.with(guest, act).await
+    }
+
+    /// The same with somebody who is there already, in whatever way.
+    ///
+    /// # Errors
+    /// With what came of it.
+    pub(super) async fn with<T>(
+        &mut self,
+        mut peer: Peer,
+        act: impl AsyncFnOnce(&mut Self, &mut Peer) -> Result<T, Finding>,
+    ) -> Result<T, Finding> {
+        let seen = act(self, &mut peer).await;
+        self.dismiss(vec![peer]).await;
+        seen
     }
 
     /// A third bystander comes.
@@ -239,7 +265,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn settle(&mut self) -> Result<(), Finding> {
         let talked = self.rounds(1).await;
         talked.map_err(harmed)?;
-        let quiet = self.patience() / QUIET;
+        let quiet = self.patience().min(QUIET);
         future::join_all(self.bystanders.iter_mut().map(|peer| peer.listen(quiet))).await;
         Ok(())
     }
@@ -255,7 +281,7 @@ impl<'a> Scene<'a> {
             heard = witness.hears_word(patience, &word) => match heard {
                 Ok(_) => {
                     // What it was told before it spoke again is on its way.
-                    guest.listen(patience / QUIET).await;
+                    guest.listen(patience.min(QUIET)).await;
                     Fate::StillIn
                 }
                 Err(_) => Fate::Silent,

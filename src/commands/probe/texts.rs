@@ -1,8 +1,8 @@
 //! What may be said and what may not: 1 to 128 characters, whatever their size in bytes.
 
 use super::{
-    fate::{harmed, not_passed_on, told},
-    peer::quote,
+    fate::{not_passed_on, told},
+    peer::{Peer, quote},
     scene::{Scene, author},
     verdict::{Finding, Seen},
 };
@@ -17,68 +17,68 @@ const TWO_BYTES: usize = 65;
 const ACTING: &str = "two\nlines, \u{1b}[31mred\u{1b}[0m\u{7}";
 
 pub(super) async fn long(scene: &mut Scene<'_>) -> Seen {
-    let mut guest = scene.guest("casper").await?;
-    let word = scene.word();
-    guest.say(format!("{word:x<TOO_MANY$}"));
-    let fate = scene.fate(&mut guest).await;
-    scene.settle().await?;
-    let heard = scene.any_heard(|message| message.text.contains(&word));
-    let length = heard.map(|(who, message)| (who.to_owned(), message.text.chars().count()));
-    let seen = match length {
-        Some((who, length)) if length < TOO_MANY => {
-            Err(Finding::unclear(format!("{who} heard {length} of the {TOO_MANY} characters")))
-        }
-        Some((who, length)) => Err(Finding::failed(format!("{who} heard {length} characters"))),
-        None => not_passed_on("the text", &guest, &fate),
+    let speak = async |scene: &mut Scene<'_>, guest: &mut Peer| {
+        let word = scene.word();
+        guest.say(format!("{word:x<TOO_MANY$}"));
+        let fate = scene.fate(guest).await;
+        scene.settle().await?;
+        let Some((who, message)) = scene.any_heard(|message| message.text.contains(&word)) else {
+            return not_passed_on("the text", guest, &fate);
+        };
+        let length = message.text.chars().count();
+        Err(if length < TOO_MANY {
+            Finding::unclear(format!("{who} heard {length} of the {TOO_MANY} characters"))
+        } else {
+            Finding::failed(format!("{who} heard {length} characters"))
+        })
     };
-    scene.dismiss(vec![guest]).await;
-    seen
+    scene.with_guest(speak).await
 }
 
 pub(super) async fn two_byte(scene: &mut Scene<'_>) -> Seen {
-    let mut guest = scene.guest("casper").await?;
-    let text = TWO_BYTE.repeat(TWO_BYTES);
-    guest.say(text.as_str());
-    let fate = scene.fate(&mut guest).await;
-    scene.settle().await?;
-    let name = guest.name();
-    let from_guest = scene.any_heard(|message| {
-        let is_its_own = message.kind == kind::PUBLISH && author(message) == name;
-        message.text.contains(&text) || (is_its_own && message.text.contains(TWO_BYTE))
-    });
-    let seen = match from_guest {
-        Some((who, message)) if message.text.contains(&text) => {
-            Ok(format!("{who} heard all {TWO_BYTES} characters"))
-        }
-        Some((who, message)) => {
-            Err(Finding::failed(format!("{who} heard something else: {}", quote(&message.text))))
-        }
-        None => {
-            let told = told(&guest, &fate);
-            let told = told.unwrap_or_else(|| "nor is its sender heard any more".to_owned());
-            Err(Finding::failed(format!("the text was not passed on; {told}")))
+    let speak = async |scene: &mut Scene<'_>, guest: &mut Peer| {
+        let text = TWO_BYTE.repeat(TWO_BYTES);
+        guest.say(text.as_str());
+        let fate = scene.fate(guest).await;
+        scene.settle().await?;
+        let name = guest.name();
+        let from_guest = scene.any_heard(|message| {
+            let is_its_own = message.kind == kind::PUBLISH && author(message) == name;
+            message.text.contains(&text) || (is_its_own && message.text.contains(TWO_BYTE))
+        });
+        match from_guest {
+            Some((who, message)) if message.text.contains(&text) => {
+                Ok(format!("{who} heard all {TWO_BYTES} characters"))
+            }
+            Some((who, message)) => {
+                let shown = quote(&message.text);
+                Err(Finding::failed(format!("{who} heard something else: {shown}")))
+            }
+            None => {
+                let told = told(guest, &fate);
+                let told = told.unwrap_or_else(|| "nor is its sender heard any more".to_owned());
+                Err(Finding::failed(format!("the text was not passed on; {told}")))
+            }
         }
     };
-    scene.rounds(1).await.map_err(harmed)?;
-    scene.dismiss(vec![guest]).await;
-    seen
+    scene.with_guest(speak).await
 }
 
 pub(super) async fn control(scene: &mut Scene<'_>) -> Seen {
-    let mut guest = scene.guest("casper").await?;
-    let word = scene.word();
-    guest.say(format!("{word} {ACTING}"));
-    let fate = scene.fate(&mut guest).await;
-    scene.settle().await?;
-    let seen = match scene.any_heard(|message| message.text.contains(&word)) {
-        Some((who, message)) if message.text.contains(|c: char| c.is_control() && c != '\t') => {
-            Err(Finding::failed(format!("{who} heard them raw: {}", quote(&message.text))))
+    let speak = async |scene: &mut Scene<'_>, guest: &mut Peer| {
+        let word = scene.word();
+        guest.say(format!("{word} {ACTING}"));
+        let fate = scene.fate(guest).await;
+        scene.settle().await?;
+        let Some((who, message)) = scene.any_heard(|message| message.text.contains(&word)) else {
+            return not_passed_on("the text", guest, &fate);
+        };
+        let shown = quote(&message.text);
+        if message.text.contains(|c: char| c.is_control() && c != '\t') {
+            Err(Finding::failed(format!("{who} heard them raw: {shown}")))
+        } else {
+            Ok(format!("{who} heard the text without them: {shown}"))
         }
-        Some((who, message)) => {
-            Ok(format!("{who} heard the text without them: {}", quote(&message.text)))
-        }
-        None => not_passed_on("the text", &guest, &fate),
     };
-    scene.dismiss(vec![guest]).await;
-    seen
+    scene.with_guest(speak).await
 }

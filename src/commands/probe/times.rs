@@ -27,50 +27,46 @@ fn all_rise(scene: &Scene<'_>, judge: fn(String) -> Finding) -> Result<(), Findi
     Ok(())
 }
 
-/// Somebody publishes at this time, and the others go on. Returns who it was, what became of it, and
-/// the time at which its words came, if they did.
-async fn at(scene: &mut Scene<'_>, time: i64) -> Result<(Peer, Fate, Option<i64>), Finding> {
-    let mut guest = scene.guest("casper").await?;
-    let before = |what| Finding::unclear(format!("times did not rise before either: {what}"));
-    all_rise(scene, before)?;
-    let word = scene.word();
-    let publish = Message { time, ..guest.stamped(kind::PUBLISH, word.as_str()) };
-    guest.send(&publish);
-    let fate = scene.fate(&mut guest).await;
-    scene.settle().await?;
-    all_rise(scene, |what| Finding::failed(what))?;
-    let heard = scene.any_heard(|message| message.text.contains(&word));
-    let heard_at = heard.map(|(_, message)| message.time);
-    Ok((guest, fate, heard_at))
-}
-
-/// It is passed on, or its sender is told otherwise.
-async fn refused_or_passed_on(scene: &mut Scene<'_>, time: i64) -> Seen {
-    let (guest, fate, heard_at) = at(scene, time).await?;
-    let seen = match heard_at {
-        Some(at) => Ok(format!("it was passed on at time {at}; times rise")),
-        None => not_passed_on("it", &guest, &fate).map(|seen| format!("{seen}; times rise")),
+/// Somebody publishes at this time, and the others go on. What is said of it if it is not passed on is for
+/// `otherwise` to judge.
+async fn at(scene: &mut Scene<'_>, time: i64, otherwise: fn(&Peer, &Fate) -> Seen) -> Seen {
+    let publish = async |scene: &mut Scene<'_>, guest: &mut Peer| {
+        let before = |what| Finding::unclear(format!("times did not rise before either: {what}"));
+        all_rise(scene, before)?;
+        let word = scene.word();
+        let publish = Message { time, ..guest.stamped(kind::PUBLISH, word.as_str()) };
+        guest.send(&publish);
+        let fate = scene.fate(guest).await;
+        scene.settle().await?;
+        all_rise(scene, Finding::failed)?;
+        let seen = match scene.any_heard(|message| message.text.contains(&word)) {
+            Some((_, message)) => format!("it was passed on at time {}", message.time),
+            None => otherwise(guest, &fate)?,
+        };
+        Ok(format!("{seen}; times rise"))
     };
-    scene.dismiss(vec![guest]).await;
-    seen
+    scene.with_guest(publish).await
 }
 
 pub(super) async fn zero(scene: &mut Scene<'_>) -> Seen {
-    let (guest, fate, heard_at) = at(scene, 0).await?;
-    let told = told(&guest, &fate).unwrap_or_default();
-    scene.dismiss(vec![guest]).await;
-    match heard_at {
-        Some(at) => Ok(format!("it was passed on at time {at}; times rise")),
-        None => Err(Finding::failed(format!("it was not passed on; {told}"))),
-    }
+    let lost = |guest: &Peer, fate: &Fate| {
+        let told =
+            told(guest, fate).unwrap_or_else(|| "nor is its sender heard any more".to_owned());
+        Err(Finding::failed(format!("it was not passed on; {told}")))
+    };
+    at(scene, 0, lost).await
 }
 
 pub(super) async fn negative(scene: &mut Scene<'_>) -> Seen {
-    refused_or_passed_on(scene, -5).await
+    at(scene, -5, |guest, fate| not_passed_on("it", guest, fate)).await
 }
 
 pub(super) async fn largest(scene: &mut Scene<'_>) -> Seen {
-    refused_or_passed_on(scene, i32::MAX.into()).await
+    // Legal as it is, it may be refused but not just be lost.
+    let refused = |guest: &Peer, fate: &Fate| {
+        not_passed_on("it", guest, fate).map_err(|lost| Finding::failed(lost.evidence))
+    };
+    at(scene, i32::MAX.into(), refused).await
 }
 
 #[cfg(test)]
