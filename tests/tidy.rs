@@ -207,6 +207,7 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/operations.md",
         "docs/metrics.md",
         "docs/settings.md",
+        "docs/testing.md",
         "docs/tracing.md",
     ];
     for document in documents {
