@@ -205,6 +205,7 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/clocks.md",
         "docs/architecture.md",
         "docs/operations.md",
+        "docs/limits.md",
         "docs/metrics.md",
         "docs/settings.md",
         "docs/tracing.md",

@@ -37,6 +37,11 @@ pub enum Fault {
         /// How many it holds.
         participants: usize,
     },
+    /// As many participants are present from this one's address as may be.
+    AddressFull {
+        /// How many.
+        participants: u32,
+    },
     /// The room is closing.
     Closing,
     /// Not a message: the bytes do not decode.
@@ -88,9 +93,10 @@ impl Fault {
         match self {
             Self::Text(_) => NoticeCode::BadText,
             Self::TooFast { .. } => NoticeCode::RateLimited,
-            Self::AlreadyPresent | Self::RoomFull { .. } | Self::BadReference(_) => {
-                NoticeCode::ConnectRefused
-            }
+            Self::AlreadyPresent
+            | Self::RoomFull { .. }
+            | Self::AddressFull { .. }
+            | Self::BadReference(_) => NoticeCode::ConnectRefused,
             Self::Closing => NoticeCode::ShuttingDown,
             _ => NoticeCode::ProtocolViolation,
         }
@@ -127,6 +133,10 @@ impl fmt::Display for Fault {
             Self::RoomFull { participants } => {
                 write!(f, "the room is full; {participants} participants are allowed")
             }
+            Self::AddressFull { participants } => write!(
+                f,
+                "too many participants come from your address; {participants} are allowed"
+            ),
             Self::Closing => f.write_str("the server is stopping; connect again later"),
             Self::Undecodable(why) => {
                 write!(f, "the bytes are not a proto.Message: {why}")

@@ -5,6 +5,8 @@
 //! [`Server::drain`] takes it down in the order that operators rely on: first it says that it is not
 //! ready, then it lets nobody in, then it tells those who are there, and all within a deadline.
 
+mod files;
+
 use super::Failure;
 use crate::chat::{Lag, Participant, Rules};
 use crate::config::{Flag, LogFormat, Settings, Sources};
@@ -75,7 +77,7 @@ impl Server {
         let address = local_address(&listener)?;
 
         let hub = new_hub(settings, address, spans);
-        let serving = Serving::new(hub.clone(), limits(settings), listener);
+        let serving = Serving::new(hub.clone(), limits(settings, files::granted()), listener);
         let health = serving.health();
         health.set(false).await;
         let (drain, drained) = oneshot::channel();
@@ -258,10 +260,27 @@ fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
     Hub::traced(rules, bounds, server, spans)
 }
 
-fn limits(settings: &Settings) -> Limits {
+/// `files` is how many connections there are files for.
+fn limits(settings: &Settings, files: usize) -> Limits {
+    let limits = &settings.limits;
+    if limits.connections > files {
+        tracing::warn!(
+            "at most {files} connections at once, and not {} (limits.connections): the system grants \
+             no more open files; raise `ulimit -Hn`",
+            limits.connections
+        );
+    }
     Limits {
-        frame_bytes: settings.limits.frame_bytes,
-        messages_per_second: settings.limits.messages_per_second,
+        frame_bytes: limits.frame_bytes,
+        header_bytes: limits.header_bytes,
+        streams_per_connection: limits.streams_per_connection,
+        messages_per_second: limits.messages_per_second,
+        message_burst: limits.message_burst,
+        participants_per_address: limits.participants_per_address,
+        connections: limits.connections.min(files),
+        connections_per_address: limits.connections_per_address,
+        attempts_per_second: limits.attempts_per_second,
+        idle_timeout: limits.idle_timeout,
         keepalive_interval: settings.keepalive.interval,
         keepalive_timeout: settings.keepalive.timeout,
     }

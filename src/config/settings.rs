@@ -105,8 +105,26 @@ pub struct Shutdown {
 pub struct Limits {
     /// How many participants may be present at once.
     pub participants: usize,
+    /// How many of them may come from one address; 0 is no limit.
+    pub participants_per_address: u32,
+    /// How many connections may be open at once.
+    pub connections: usize,
+    /// How many of them may come from one address; 0 is no limit.
+    pub connections_per_address: u32,
+    /// How many connections may be opened in a second; 0 is no limit.
+    pub attempts_per_second: u32,
+    /// How long a connection may be open with no participant present on it and no other request
+    /// under way.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    /// How many requests may be under way on one connection.
+    pub streams_per_connection: u32,
+    /// The size of a request's headers, in bytes.
+    pub header_bytes: u32,
     /// How many messages one participant may send in a second; 0 is no limit.
     pub messages_per_second: u32,
+    /// How many of them may come at once; 0 is as many as in a second.
+    pub message_burst: u32,
     /// The size of the largest message that is read, in bytes.
     pub frame_bytes: usize,
 }

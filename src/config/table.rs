@@ -55,6 +55,7 @@ pub(super) enum Standard {
 const KEEPALIVE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const SHUTDOWN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
 
+const IDLE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const WAKE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(100);
 
 /// Every setting; those of one section stand together.
@@ -82,8 +83,28 @@ pub(super) static SETTINGS: &[Setting] = &[
         .means("time that open streams get to end before they are cut"),
     setting("limits.participants", Count(1..=1_000_000), Text("16384"))
         .means("participants that may be present at once"),
+    setting("limits.participants_per_address", Count(0..=1_000_000), Text("0")).means(
+        "participants that may be present from one address (of IPv6: one /64); 0 is no limit",
+    ),
+    setting("limits.connections", Count(1..=1_000_000), Text("16640"))
+        .means("connections that may be open at once, as far as the system grants the files for them"),
+    setting("limits.connections_per_address", Count(0..=1_000_000), Text("0")).means(
+        "connections that may be open from one address (of IPv6: one /64); 0 is no limit",
+    ),
+    setting("limits.attempts_per_second", Count(0..=1_000_000), Text("0"))
+        .means("connections that may be opened in a second, by all together; 0 is no limit"),
+    setting("limits.idle_timeout", Span(IDLE), Text("10s")).means(
+        "time that a connection may be open with no participant present on it and no other request under way",
+    ),
+    setting("limits.streams_per_connection", Count(1..=1_000_000), Text("16384"))
+        .means("requests that may be under way on one connection, each participant's being one"),
+    setting("limits.header_bytes", Count(1024..=1_048_576), Text("8192"))
+        .means("bytes of a request's headers, counted as HTTP/2 does: 32 more for each"),
     setting("limits.messages_per_second", Count(0..=1_000_000), Text("0"))
         .means("messages that one participant may send in a second; 0 is no limit"),
+    setting("limits.message_burst", Count(0..=1_000_000), Text("0")).means(
+        "messages that one participant may send at once, if there is a limit; 0 is as many as in a second",
+    ),
     setting("limits.frame_bytes", Count(4096..=4_194_304), Text("65536"))
         .means("bytes of the largest message that the server reads"),
     setting("trace.ratio", Ratio, Text("1.0"))

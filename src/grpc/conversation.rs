@@ -8,7 +8,12 @@
 //! The rules of fairness: after [`FRAMES_IN_A_ROW`] frames out, what has come in is looked at; after
 //! [`MESSAGES_IN_A_ROW`] messages in, other tasks get their turn.
 
-use super::{gate::Gated, server::Limits, status};
+use super::{
+    gate::Gated,
+    guest::{Chair, Guest},
+    server::Limits,
+    status,
+};
 use crate::chat::{Act, Draft, Fault};
 use crate::hub::{Hub, Reply, Seated, Visit};
 use crate::wire::{Frame, Inbound};
@@ -16,6 +21,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
     num::NonZeroU32,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 use tokio_stream::Stream;
@@ -32,6 +38,9 @@ pub(super) struct Conversation {
     /// What the participant sends; nothing after it has half-closed.
     inbound: Option<Gated<Streaming<Inbound>>>,
     stage: Stage,
+    guest: Arc<Guest>,
+    /// The participant's place among those from its address, once there is one.
+    chair: Option<Chair>,
     pace: Option<Pace>,
     max_frame_bytes: usize,
     frames_in_a_row: u32,
@@ -55,17 +64,17 @@ struct Pace {
 }
 
 impl Conversation {
-    pub(super) fn new(hub: Hub, inbound: Streaming<Inbound>, limits: Limits) -> Self {
-        let pace = NonZeroU32::new(limits.messages_per_second).map(|rate| Pace {
-            limiter: RateLimiter::direct(Quota::per_second(rate)),
-            per_second: rate.get(),
-        });
+    pub(super) fn new(hub: Hub, inbound: Streaming<Inbound>, guest: Arc<Guest>) -> Self {
+        let limits = guest.limits();
+        let pace = Pace::new(limits);
         let visit = hub.visit();
         let max_frame_bytes = limits.frame_bytes;
         Self {
             hub,
             inbound: Some(Gated::new(inbound)),
             stage: Stage::Before,
+            guest,
+            chair: None,
             visit,
             pace,
             max_frame_bytes,
@@ -116,14 +125,24 @@ impl Conversation {
         if let (Ok(draft), Some(pace)) = (&mut received, &self.pace) {
             pace.hold(draft);
         }
+        let mut chair = None;
         let seat = match &self.stage {
-            Stage::Before => None,
+            Stage::Before => {
+                chair = self.guest.offer_chair(&mut received);
+                None
+            }
             Stage::During(seated) => Some(seated.seat()),
             Stage::After { .. } => return false,
         };
         self.visit.judged();
         match self.hub.receive(seat, received) {
-            Reply::Joined(seated) => self.stage = Stage::During(Box::new(seated)),
+            Reply::Joined(seated) => {
+                if let Some(chair) = &mut chair {
+                    chair.taken(seated.seat());
+                }
+                self.chair = chair;
+                self.stage = Stage::During(Box::new(seated));
+            }
             Reply::Refused { notice, fault } => self.end(notice, Some(status::of_fault(&fault))),
             // What there is to say to a participant comes out of the log.
             Reply::Logged | Reply::Gone => return false,
@@ -134,10 +153,19 @@ impl Conversation {
     fn end(&mut self, notice: Option<Frame>, status: Option<Status>) {
         self.stage = Stage::After { notice, status };
         self.inbound = None;
+        self.chair = None;
     }
 }
 
 impl Pace {
+    /// Nothing if there is no limit.
+    fn new(limits: &Limits) -> Option<Self> {
+        let rate = NonZeroU32::new(limits.messages_per_second)?;
+        let burst = NonZeroU32::new(limits.message_burst).unwrap_or(rate);
+        let limiter = RateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
+        Some(Self { limiter, per_second: rate.get() })
+    }
+
     /// Marks a publish as too fast if it is.
     fn hold(&self, draft: &mut Draft) {
         if matches!(draft.act, Ok(Act::Publish(..))) && self.limiter.check().is_err() {

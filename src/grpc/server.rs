@@ -6,6 +6,8 @@
 //! deadline around it.
 
 use super::connection::{Doorbell, Drain, Nursery, Together};
+use super::door::Door;
+use super::guest::{Guest, Parting};
 use super::listener::Listener;
 use super::outlet::Outlet;
 use super::service::Services;
@@ -20,7 +22,7 @@ use tokio::{
     net::TcpListener,
     select,
     task::JoinSet,
-    time,
+    time::{self, MissedTickBehavior},
 };
 use tonic::service::Routes;
 use tonic_health::{
@@ -30,9 +32,13 @@ use tonic_health::{
 };
 use tonic_reflection::server::Builder as Reflection;
 
-/// How many streams one connection may hold. Many participants may share one; what they may do
-/// together is bounded by the room.
-const STREAMS_PER_CONNECTION: u32 = 16_384;
+/// How many streams more than [`Limits::streams_per_connection`] HTTP/2 is told of. Clients silently
+/// wait with what is over HTTP/2's bound; over ours they are refused, with a status that says so.
+const STREAMS_TO_REFUSE: u32 = 100;
+
+/// How much larger HTTP/2's bound on the headers of a request is than [`Limits::header_bytes`]. What is
+/// over ours is refused with a status; what is over HTTP/2's, with a bare 431.
+const HEADERS_TO_REFUSE: u32 = 4;
 
 /// How many bytes a client may send ahead on one stream, and on all streams of its connection.
 ///
@@ -57,8 +63,25 @@ const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// The most bytes of one incoming message.
     pub frame_bytes: usize,
+    /// The most bytes of a request's headers, counted as HTTP/2 counts them.
+    pub header_bytes: u32,
+    /// How many requests may be under way on one connection. Many participants may share one.
+    pub streams_per_connection: u32,
     /// How many messages a participant may publish in a second; 0 for any number.
     pub messages_per_second: u32,
+    /// How many of them may come at once; 0 for as many as in a second.
+    pub message_burst: u32,
+    /// How many participants may be present from one address; 0 for any number.
+    pub participants_per_address: u32,
+    /// How many connections there may be.
+    pub connections: usize,
+    /// How many of them may come from one address; 0 for any number.
+    pub connections_per_address: u32,
+    /// How many connections may be opened in a second; 0 for any number.
+    pub attempts_per_second: u32,
+    /// How long a connection may be there on which no participant is present and no other request is
+    /// under way.
+    pub idle_timeout: Duration,
     /// How long a connection may be silent before it is pinged.
     pub keepalive_interval: Duration,
     /// How long the answer to a ping may take.
@@ -96,7 +119,10 @@ impl<L: Listener> Serving<L> {
         drain: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let services = self.services()?;
-        let Self { limits, mut listener, .. } = self;
+        let Self { hub, limits, mut listener, .. } = self;
+        let door = Door::new(limits, Arc::clone(hub.metrics()));
+        let mut looks = time::interval(door.between_looks());
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (draining, turns) = (Arc::<Drain>::default(), Arc::<Turns>::default());
         let mut connections = JoinSet::new();
         let mut drain = pin!(drain);
@@ -106,11 +132,16 @@ impl<L: Listener> Serving<L> {
                 biased;
                 () = &mut drain => break,
                 Some(_) = connections.join_next() => {}
+                _ = looks.tick() => door.look_around(&hub),
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => {
-                        let connection = connection(socket, &limits, &services, &draining, &turns);
-                        connections.spawn(connection);
-                    }
+                    Ok((socket, peer)) => match door.enter(peer.ip()) {
+                        Ok(guest) => {
+                            let connection =
+                                connection(socket, &guest, &services, &draining, &turns);
+                            guest.is_served_by(connections.spawn(connection));
+                        }
+                        Err(_) => L::refuse(socket),
+                    },
                     // Out of files, most likely: no use to ask again at once.
                     Err(error) => {
                         tracing::warn!("cannot accept a connection: {error}");
@@ -138,18 +169,19 @@ impl<L: Listener> Serving<L> {
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        Ok(Services::new(self.hub.clone(), self.limits, others))
+        Ok(Services::new(self.hub.clone(), others))
     }
 }
 
 /// Serves one connection, in one task with its streams.
 fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     socket: S,
-    limits: &Limits,
+    guest: &Arc<Guest>,
     services: &Services,
     drain: &Arc<Drain>,
     turns: &Arc<Turns>,
 ) -> impl Future<Output = ()> + use<S> {
+    let limits = guest.limits();
     let doorbell = Doorbell::new(Arc::clone(turns));
     let socket = Outlet::new(socket, doorbell.writable());
     let nursery = Nursery::default();
@@ -157,12 +189,14 @@ fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .timer(TokioTimer::new())
         .keep_alive_interval(limits.keepalive_interval)
         .keep_alive_timeout(limits.keepalive_timeout)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .max_concurrent_streams(limits.streams_per_connection.saturating_add(STREAMS_TO_REFUSE))
+        .max_header_list_size(limits.header_bytes.saturating_mul(HEADERS_TO_REFUSE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .serve_connection(TokioIo::new(socket), services.clone());
-    Together::new(connection, |it| it.graceful_shutdown(), nursery, Arc::clone(drain), doorbell)
+        .serve_connection(TokioIo::new(socket), services.to(guest));
+    let connection = Parting::new(connection, |it| it.graceful_shutdown(), Arc::clone(guest));
+    Together::new(connection, Parting::shut_down, nursery, Arc::clone(drain), doorbell)
 }
 
 /// A handle on what the health service answers, for the server as a whole and for the chat.

@@ -6,15 +6,30 @@
 //! newcomer, would cost its size for as long as the newcomer stays. Here the response writes itself:
 //! see [`response`](super::response). And it is not behind tonic's router, which boxes bodies three
 //! times over: each box is asked for each delivery. Requests are read by tonic.
+//!
+//! What holds for every request, whoever it is for, is judged here first: how large its headers are, and
+//! how many there are on its connection.
 
-use super::{conversation::Conversation, response::Response, server::Limits};
+use super::{
+    conversation::Conversation,
+    guest::{Guest, Pass},
+    response::Response,
+};
 use crate::hub::Hub;
 use crate::wire::RoomDecoder;
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
+use http_body::{Frame, SizeHint};
 use http_body_util::Either;
 use hyper::body::Incoming;
-use std::{convert::Infallible, future::ready, pin::Pin};
+use std::{
+    convert::Infallible,
+    future::ready,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use tonic::{
     Status, Streaming, body::Body, codegen::Service as _, metadata::GRPC_CONTENT_TYPE,
     service::Routes,
@@ -27,32 +42,75 @@ const ENCODING: &str = "grpc-encoding";
 /// How a response says which compressions it would have taken.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-type Answer = http::Response<Either<Response, Body>>;
+/// What HTTP/2 adds to the size of each header.
+const HEADER_OVERHEAD: usize = 32;
+
+type Answer = http::Response<Kept>;
 
 /// All services over one room. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) struct Services {
     hub: Hub,
-    limits: Limits,
     others: Routes,
 }
 
+/// All services, for one connection.
+#[derive(Clone, Debug)]
+pub(super) struct ForGuest {
+    services: Services,
+    guest: Arc<Guest>,
+}
+
+/// The body of an answer. Its request is under way for as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    body: Either<Response, Body>,
+    _pass: Option<Pass>,
+}
+
 impl Services {
-    pub(super) fn new(hub: Hub, limits: Limits, others: Routes) -> Self {
-        Self { hub, limits, others }
+    pub(super) fn new(hub: Hub, others: Routes) -> Self {
+        Self { hub, others }
     }
 
-    fn chat(&self, request: Request<Incoming>) -> Answer {
+    /// The services, for what comes from this connection.
+    pub(super) fn to(&self, guest: &Arc<Guest>) -> ForGuest {
+        ForGuest { services: self.clone(), guest: Arc::clone(guest) }
+    }
+}
+
+impl ForGuest {
+    /// Why a request is refused, whatever it wants; and the reason that it is counted under.
+    fn oversized(&self, request: &Request<Incoming>) -> Option<Status> {
+        let (bytes, most) = (header_bytes(request), self.guest.limits().header_bytes);
+        (bytes > most as usize).then(|| {
+            self.guest.request_refused("headers");
+            let text = format!("the headers have {bytes} bytes; {most} are allowed");
+            Status::resource_exhausted(text)
+        })
+    }
+
+    fn one_too_many(&self) -> Status {
+        self.guest.request_refused("streams");
+        let most = self.guest.limits().streams_per_connection;
+        Status::resource_exhausted(format!(
+            "this connection has {most} streams, and more are not allowed; open another connection"
+        ))
+    }
+
+    fn chat(&self, request: Request<Incoming>, pass: Pass) -> Answer {
         if is_compressed(request.headers()) {
             let status = Status::unimplemented("compressed messages are not taken");
             let mut refusal = status.into_http();
             refusal.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            return refusal.map(Either::Right);
+            return refusal.map(|body| Kept::tonic(body, pass));
         }
-        let most = Some(self.limits.frame_bytes);
+        let most = Some(self.guest.limits().frame_bytes);
         let inbound = Streaming::new_request(RoomDecoder, request.into_body(), None, most);
-        let conversation = Conversation::new(self.hub.clone(), inbound, self.limits);
-        let mut answer = http::Response::new(Either::Left(Response::new(conversation)));
+        let conversation =
+            Conversation::new(self.services.hub.clone(), inbound, Arc::clone(&self.guest));
+        let body = Either::Left(Response::new(conversation));
+        let mut answer = http::Response::new(Kept { body, _pass: Some(pass) });
         answer.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
         answer
     }
@@ -62,17 +120,64 @@ fn is_compressed(headers: &HeaderMap) -> bool {
     headers.get(ENCODING).is_some_and(|encoding| encoding != "identity")
 }
 
-impl hyper::service::Service<Request<Incoming>> for Services {
+/// The size of a request's headers as HTTP/2 counts it, but for the method and such, which have one.
+fn header_bytes(request: &Request<Incoming>) -> usize {
+    let headers = request.headers().iter();
+    let sizes = headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD);
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let authority = request.uri().authority().map_or(0, |authority| authority.as_str().len());
+    sizes.sum::<usize>() + path + authority
+}
+
+impl Kept {
+    fn tonic(body: Body, pass: impl Into<Option<Pass>>) -> Self {
+        Self { body: Either::Right(body), _pass: pass.into() }
+    }
+}
+
+impl http_body::Body for Kept {
+    type Data = Bytes;
+    type Error = <Either<Response, Body> as http_body::Body>::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for ForGuest {
     type Response = Answer;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if request.uri().path() == PATH {
-            return Box::pin(ready(Ok(self.chat(request))));
+        let is_chat = request.uri().path() == PATH;
+        let judged = match self.oversized(&request) {
+            Some(status) => Err(status),
+            None => self.guest.pass(!is_chat).ok_or_else(|| self.one_too_many()),
+        };
+        let pass = match judged {
+            Ok(pass) => pass,
+            Err(status) => {
+                let refusal = status.into_http().map(|body| Kept::tonic(body, None));
+                return Box::pin(ready(Ok(refusal)));
+            }
+        };
+        if is_chat {
+            return Box::pin(ready(Ok(self.chat(request, pass))));
         }
         // Always ready, tonic says.
-        let answer = self.others.clone().call(request.map(Body::new));
-        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(Either::Right))))
+        let answer = self.services.others.clone().call(request.map(Body::new));
+        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(|it| Kept::tonic(it, pass)))))
     }
 }

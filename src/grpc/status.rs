@@ -14,7 +14,9 @@ pub fn code(fault: &Fault) -> Code {
         Fault::NotConnected => Code::FailedPrecondition,
         Fault::Impersonation => Code::PermissionDenied,
         Fault::AlreadyPresent => Code::AlreadyExists,
-        Fault::RoomFull { .. } | Fault::TooFast { .. } => Code::ResourceExhausted,
+        Fault::RoomFull { .. } | Fault::AddressFull { .. } | Fault::TooFast { .. } => {
+            Code::ResourceExhausted
+        }
         Fault::Closing => Code::Unavailable,
         Fault::Text(_)
         | Fault::SecondConnect

@@ -37,7 +37,7 @@ use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{EncodedEntry, Frame, Inbound, Roll};
 use progress::Progress;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -292,6 +292,16 @@ impl Hub {
     #[must_use]
     pub fn present(&self) -> usize {
         self.lock().room.present().len()
+    }
+
+    /// Whether anybody who holds one of these seats is present.
+    #[must_use]
+    pub fn is_any_present(&self, seats: &BTreeSet<Seat>) -> bool {
+        // Most connections that ask have none, or one.
+        !seats.is_empty() && {
+            let state = self.lock();
+            seats.iter().any(|seat| state.room.holds(*seat))
+        }
     }
 
     /// Where all deliveries went so far.

@@ -35,6 +35,8 @@ pub struct Metrics {
     received: Family,
     rejected: Family,
     closed: Family,
+    connections_refused: Family,
+    requests_refused: Family,
     deliveries: Family,
     audience: Counter,
     evictions: Counter,
@@ -42,6 +44,8 @@ pub struct Metrics {
     spans_dropped: Counter,
     spans_limited: Counter,
     contexts_malformed: Counter,
+    connections_timed_out: Counter,
+    connections: Gauge,
     connected: Gauge,
     lamport_time: Gauge,
     lag_max: Gauge,
@@ -92,6 +96,8 @@ impl Metrics {
             received: Family::new(&recorder, &table::MESSAGES_RECEIVED),
             rejected: Family::new(&recorder, &table::MESSAGES_REJECTED),
             closed: Family::new(&recorder, &table::STREAMS_CLOSED),
+            connections_refused: Family::new(&recorder, &table::CONNECTIONS_REFUSED),
+            requests_refused: Family::new(&recorder, &table::REQUESTS_REFUSED),
             deliveries: Family::new(&recorder, &table::DELIVERIES),
             audience: counter(&recorder, &table::AUDIENCE),
             evictions: counter(&recorder, &table::EVICTIONS),
@@ -99,6 +105,8 @@ impl Metrics {
             spans_dropped: counter(&recorder, &table::SPANS_DROPPED),
             spans_limited: counter(&recorder, &table::SPANS_LIMITED),
             contexts_malformed: counter(&recorder, &table::CONTEXTS_MALFORMED),
+            connections_timed_out: counter(&recorder, &table::CONNECTIONS_TIMED_OUT),
+            connections: gauge(&recorder, &table::CONNECTIONS),
             connected: gauge(&recorder, &table::CONNECTED_CLIENTS),
             lamport_time: gauge(&recorder, &table::LAMPORT_TIME),
             lag_max: gauge(&recorder, &table::LAG_MAX),
@@ -167,6 +175,26 @@ impl Metrics {
         self.closed.add("never_connected", 1);
     }
 
+    /// So many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(open as f64);
+    }
+
+    /// A connection was not let in. The reasons stand in the table.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.connections_refused.add(reason, 1);
+    }
+
+    /// So many connections were cut because nothing came of them.
+    pub fn connections_timed_out(&self, count: u64) {
+        self.connections_timed_out.increment(count);
+    }
+
+    /// A request was refused before its service saw it. The reasons stand in the table.
+    pub fn request_refused(&self, reason: &'static str) {
+        self.requests_refused.add(reason, 1);
+    }
+
     /// A message that was handed to the room at `since` is in the log, and its recipients are awake.
     pub fn fanned_out(&self, since: Instant) {
         self.duration.record(since.elapsed());
@@ -225,6 +253,7 @@ fn reason(fault: &Fault) -> &'static str {
         Fault::Impersonation => "impersonation",
         Fault::AlreadyPresent => "already_present",
         Fault::RoomFull { .. } => "room_full",
+        Fault::AddressFull { .. } => "address_full",
         Fault::Closing => "closing",
         Fault::Undecodable(_) => "undecodable",
         Fault::Oversized { .. } => "oversized",
@@ -352,6 +381,7 @@ mod tests {
             Fault::Impersonation,
             Fault::AlreadyPresent,
             Fault::RoomFull { participants: 1 },
+            Fault::AddressFull { participants: 1 },
             Fault::Closing,
             Fault::Undecodable("".into()),
             Fault::Oversized { max_bytes: 1 },

@@ -84,12 +84,17 @@ const REASONS: &[&str] = &[
     "impersonation",
     "already_present",
     "room_full",
+    "address_full",
     "closing",
     "undecodable",
     "oversized",
     "negative_time",
     "clock_jump",
 ];
+/// One for each `grpc::door::Refusal`.
+const TURNED_AWAY: &[&str] = &["too_many", "too_many_from_address", "too_fast"];
+/// What `grpc::service` refuses by itself.
+const BEFOREHAND: &[&str] = &["headers", "streams"];
 const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
 /// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
 const ENDS: &[&str] = &[
@@ -113,6 +118,19 @@ const JUMPS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 100.0, 1e3, 1e4, 1e6, 1e8, 2_147_48
 table! {
     CONNECTED_CLIENTS = Metric::new(Kind::Gauge, "chittychat_connected_clients", "participants",
         "Participants that are present.");
+    CONNECTIONS = Metric::new(Kind::Gauge, "chittychat_connections", "connections",
+        "Connections to the chat's port that are open.");
+    CONNECTIONS_REFUSED = Metric::new(Kind::Counter, "chittychat_connections_refused_total",
+        "connections", "Connections that were closed when they had just been accepted, by reason: one \
+        too many in all (limits.connections), from one address (limits.connections_per_address) or \
+        in a second (limits.attempts_per_second).").by("reason", TURNED_AWAY);
+    CONNECTIONS_TIMED_OUT = Metric::new(Kind::Counter, "chittychat_connections_timed_out_total",
+        "connections", "Connections that were cut because for limits.idle_timeout no participant was \
+        present on them and no other request was under way.");
+    REQUESTS_REFUSED = Metric::new(Kind::Counter, "chittychat_requests_refused_total", "requests",
+        "Requests that were refused before their service saw them, by reason: headers that are too \
+        large (limits.header_bytes), or one stream too many (limits.streams_per_connection).")
+        .by("reason", BEFOREHAND);
     MESSAGES_RECEIVED = Metric::new(Kind::Counter, "chittychat_messages_received_total", "messages",
         "Messages received, by what they were. Whatever was refused is unfit.").by("type", TYPES);
     MESSAGES_REJECTED = Metric::new(Kind::Counter, "chittychat_messages_rejected_total", "messages",
