@@ -8,17 +8,19 @@
 //! 1. [`chat`]: the core. Clock, room, log, cursor, and the promises they keep. Pure.
 //! 2. [`wire`]: protobuf in and out; an entry is encoded once, however many receive it.
 //! 3. [`hub`]: the core at run time. One critical section, one log, many readers.
-//! 4. [`grpc`]: a participant's stream; health, reflection, statuses.
+//! 4. [`grpc`]: a participant's stream; health, reflection, statuses. [`keys`]: who may open one.
 //! 5. [`causality`]: events and what caused them, worked out from the log.
-//! 6. [`client`]: the participant's side.
-//! 7. [`commands`]: where it is all put together; with [`config`], [`shutdown`], [`telemetry`] and
+//! 6. [`journal`]: the same events as lines of a file, written and read.
+//! 7. [`client`]: the participant's side.
+//! 8. [`commands`]: where it is all put together; with [`config`], [`shutdown`], [`telemetry`] and
 //!    [`http`].
 //!
 //! # The layer rule
 //!
 //! Imports go one way, and `tests/tidy.rs` says so. `chat` names nothing of ours; `causality` and
-//! `wire` name `chat`; `hub` stands on those; `grpc` and `http` stand on `hub`; `client` never names
-//! the server's side, nor the other way round; `commands` names everything.
+//! `wire` name `chat`; `journal` names those two that are pure; `hub` stands on those; `keys` names
+//! `chat` and `telemetry`; `grpc` and `http` stand on `hub`; `client` never names the server's side,
+//! nor the other way round; `commands` names everything.
 
 pub mod causality;
 pub mod chat;
@@ -28,6 +30,8 @@ pub mod config;
 pub mod grpc;
 pub mod http;
 pub mod hub;
+pub mod journal;
+pub mod keys;
 pub mod shutdown;
 pub mod telemetry;
 pub mod wire;

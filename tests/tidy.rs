@@ -11,15 +11,17 @@ use std::{
 const MOST_LINES: usize = 500;
 
 /// Which of our own modules each module may name. `commands` may name all of them.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("chat", &[]),
     ("causality", &["chat"]),
     ("wire", &["chat"]),
     ("telemetry", &["chat", "causality"]),
-    ("hub", &["chat", "causality", "wire", "telemetry"]),
-    ("grpc", &["chat", "wire", "hub", "telemetry"]),
+    ("journal", &["chat", "causality"]),
+    ("hub", &["chat", "causality", "wire", "telemetry", "journal"]),
+    ("keys", &["chat", "telemetry"]),
+    ("grpc", &["chat", "wire", "hub", "telemetry", "keys"]),
     ("http", &["chat", "causality", "hub", "telemetry"]),
-    ("client", &["chat", "causality", "wire", "telemetry"]),
+    ("client", &["chat", "causality", "wire", "telemetry", "journal", "keys"]),
     ("config", &[]),
     ("shutdown", &[]),
     (
@@ -29,7 +31,9 @@ const LAYERS: [(&str, &[&str]); 11] = [
             "causality",
             "wire",
             "telemetry",
+            "journal",
             "hub",
+            "keys",
             "grpc",
             "http",
             "client",
@@ -185,6 +189,13 @@ fn the_metrics_are_documented_as_they_are() {
 }
 
 #[test]
+fn the_cases_of_the_probe_are_documented_as_they_are() {
+    let documented = fs::read_to_string(root().join("docs/probe.md")).expect("it is there");
+    let table = chittychat::commands::probe::cases_table();
+    assert!(documented.contains(&table), "docs/probe.md is to hold this table:\n{table}");
+}
+
+#[test]
 fn a_metric_is_named_as_prometheus_asks() {
     for metric in chittychat::telemetry::metrics::TABLE {
         let (name, kind) = (metric.name, metric.kind.name());
@@ -203,11 +214,18 @@ fn links_in_the_documents_lead_somewhere() {
         "README.md",
         "CONTRIBUTING.md",
         "docs/clocks.md",
+        "docs/journal.md",
+        "docs/verify.md",
         "docs/architecture.md",
         "docs/operations.md",
+        "docs/limits.md",
         "docs/metrics.md",
+        "docs/probe.md",
         "docs/settings.md",
+        "docs/testing.md",
         "docs/tracing.md",
+        "docs/security.md",
+        "SECURITY.md",
     ];
     for document in documents {
         let path = root().join(document);

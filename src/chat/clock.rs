@@ -36,6 +36,12 @@ impl LamportTime {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 
+    /// The time as a number: ticks since the time before the first event.
+    #[must_use]
+    pub fn ticks(self) -> u64 {
+        self.0
+    }
+
     /// The time `ticks` later.
     #[must_use]
     pub fn after(self, ticks: u64) -> Self {

@@ -5,8 +5,11 @@
 //! table, `grpc::status`. Three questions are answered here, because the clock and the log depend on
 //! them: does the session go on, is the peer told in a notice, and with which code.
 
-use super::{clock::ClockJump, ident::IdentFault, message::TextFault};
-use std::fmt;
+use super::{clock::ClockJump, escape::Escaped, ident::IdentFault, message::TextFault};
+use std::{fmt, sync::Arc};
+
+/// How many of somebody's own names a refusal lists.
+const MAX_LISTED: usize = 3;
 
 /// Why a peer's message was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +33,24 @@ pub enum Fault {
     BadReference(IdentFault),
     /// A `client_reference` that is not the one the stream connected with.
     Impersonation,
+    /// A name that is not one of those which the peer has proved to be its own.
+    NotYourName {
+        /// The name.
+        name: Box<str>,
+        /// Those that are.
+        yours: Arc<[Box<str>]>,
+    },
     /// The reference is present already.
     AlreadyPresent,
     /// The room is full.
     RoomFull {
         /// How many it holds.
         participants: usize,
+    },
+    /// As many participants are present from this one's address as may be.
+    AddressFull {
+        /// How many.
+        participants: u32,
     },
     /// The room is closing.
     Closing,
@@ -88,9 +103,11 @@ impl Fault {
         match self {
             Self::Text(_) => NoticeCode::BadText,
             Self::TooFast { .. } => NoticeCode::RateLimited,
-            Self::AlreadyPresent | Self::RoomFull { .. } | Self::BadReference(_) => {
-                NoticeCode::ConnectRefused
-            }
+            Self::AlreadyPresent
+            | Self::RoomFull { .. }
+            | Self::AddressFull { .. }
+            | Self::BadReference(_)
+            | Self::NotYourName { .. } => NoticeCode::ConnectRefused,
             Self::Closing => NoticeCode::ShuttingDown,
             _ => NoticeCode::ProtocolViolation,
         }
@@ -121,12 +138,28 @@ impl fmt::Display for Fault {
             Self::Impersonation => {
                 f.write_str("the client_reference is not the one this stream connected with; send your own")
             }
+            Self::NotYourName { name, yours } => {
+                let name = Escaped(name);
+                write!(f, "the name {name} is not yours; your certificate or token is for ")?;
+                for (place, name) in yours.iter().take(MAX_LISTED).enumerate() {
+                    let gap = if place == 0 { "" } else { ", " };
+                    write!(f, "{gap}{}", Escaped(name))?;
+                }
+                if yours.len() > MAX_LISTED {
+                    write!(f, " and {} more", yours.len() - MAX_LISTED)?;
+                }
+                Ok(())
+            }
             Self::AlreadyPresent => f.write_str(
                 "somebody with this name, address and port is present already; choose another name or port",
             ),
             Self::RoomFull { participants } => {
                 write!(f, "the room is full; {participants} participants are allowed")
             }
+            Self::AddressFull { participants } => write!(
+                f,
+                "too many participants come from your address; {participants} are allowed"
+            ),
             Self::Closing => f.write_str("the server is stopping; connect again later"),
             Self::Undecodable(why) => {
                 write!(f, "the bytes are not a proto.Message: {why}")

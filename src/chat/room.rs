@@ -121,6 +121,12 @@ impl Room {
         self.members.iter().map(|member| (member.seat, &member.who))
     }
 
+    /// Whether the holder of this seat is present.
+    #[must_use]
+    pub fn holds(&self, seat: Seat) -> bool {
+        self.rank(seat).is_some()
+    }
+
     /// Receives a draft from the holder of a seat, or from somebody who has none yet.
     pub fn accept(&mut self, from: Option<Seat>, draft: Draft, out: &mut Vec<Entry>) -> Outcome {
         if from.is_some_and(|seat| self.rank(seat).is_none()) {

@@ -13,10 +13,11 @@
 //! Reading order: [`process`], [`address`] and [`dial`], [`retry`] (what may be tried again, and when),
 //! [`session`], then the views: [`line_view`] for pipes and scripts ([`script`]), and
 //! [`terminal_view`] for people ([`paint`] is how it looks, [`saved_terminal`] how it ends).
-//! [`input`] and [`leave`] are what the views wait for.
+//! [`input`] and [`leave`] are what the views wait for; [`diary`] writes down what happened.
 
 pub mod address;
 pub mod dial;
+pub mod diary;
 pub mod input;
 pub mod leave;
 pub mod line_view;
@@ -29,6 +30,7 @@ pub mod session;
 pub mod terminal_view;
 
 pub use address::ServerAddress;
+pub use diary::Diary;
 pub use leave::Leave;
 pub use process::Process;
 pub use saved_terminal::SavedTerminal;

@@ -29,8 +29,16 @@ pub enum SessionError {
         /// What came of it.
         why: String,
     },
+    /// The server has not proved to be the one we trust.
+    #[error("{server} is not to be trusted: {why}; check --tls-ca and --server")]
+    Untrusted {
+        /// Where the server was to be.
+        server: String,
+        /// What is wrong with what it showed.
+        why: String,
+    },
     /// Something else listens there.
-    #[error("{server} is not a chat server ({why}); check --server")]
+    #[error("{server} is not a chat server ({why}); check --server, and whether it wants --tls-ca")]
     NotAChat {
         /// Where the server was to be.
         server: String,

@@ -10,13 +10,14 @@
 //! updates to be taken.
 
 use super::{
-    Process, ServerAddress,
+    Diary, Process, ServerAddress,
     address::AddressFault,
     dial::{NoDial, dial},
     retry::{self, Judgement, Pauses},
 };
 use crate::causality::{Event, Kind};
 use crate::chat::{Participant, Text, TraceContext};
+use crate::keys::Credentials;
 use crate::telemetry::spans::{Spans, Step};
 use crate::wire::participant::{
     self, Delivered, DeliveredKind, Deliveries, Ending, Outgoing, Stamped,
@@ -49,8 +50,12 @@ pub struct Config {
     pub server: ServerAddress,
     /// The participant.
     pub who: Participant,
+    /// What the participant brings to prove who it is, and whom it trusts.
+    pub credentials: Credentials,
     /// How what it sends and receives is traced: not, unless somebody says otherwise.
     pub spans: Spans,
+    /// Where its events are written down: nowhere, unless somebody says otherwise.
+    pub diary: Diary,
 }
 
 impl Config {
@@ -59,8 +64,15 @@ impl Config {
     /// # Errors
     /// If the address cannot be read.
     pub fn new(server: &str, who: Participant) -> Result<Self, AddressFault> {
-        let server = ServerAddress::parse(server)?;
-        Ok(Self { server, who, spans: Spans::off() })
+        Ok(Self::at(ServerAddress::parse(server)?, who, Credentials::default()))
+    }
+}
+
+impl Config {
+    /// A participant, where its server is, and what it brings.
+    #[must_use]
+    pub fn at(server: ServerAddress, who: Participant, credentials: Credentials) -> Self {
+        Self { server, who, credentials, spans: Spans::off(), diary: Diary::default() }
     }
 }
 
@@ -215,24 +227,30 @@ impl Session {
 
     /// One connection, from dialling to its end.
     async fn attend(&mut self) -> Result<Outcome, SessionError> {
-        let dial = dial(self.config.server.clone(), self.with_pings);
+        let Config { server, credentials, .. } = &self.config;
+        let dial = dial(server.clone(), credentials.clone(), self.with_pings);
         let Some(dialled) = self.unless_leaving(dial).await else {
             return Ok(Outcome::Left(false));
         };
         let is_first_dial = std::mem::replace(&mut self.is_first_dial, false);
-        let channel = match dialled {
-            Ok(channel) => channel,
+        let (channel, bearer) = match dialled {
+            Ok(dialled) => dialled,
             Err(NoDial::Name(why)) if is_first_dial => {
                 let server = self.config.server.to_string();
                 return Err(SessionError::Unreachable { server, why });
             }
-            Err(NoDial::Name(why) | NoDial::Connection(why)) => {
+            Err(NoDial::Trust(why)) if is_first_dial => {
+                let server = self.config.server.to_string();
+                return Err(SessionError::Untrusted { server, why });
+            }
+            Err(NoDial::Name(why) | NoDial::Connection(why) | NoDial::Trust(why)) => {
                 let why = format!("cannot reach {}: {why}", self.config.server);
                 return Ok(Outcome::Lost { why });
             }
         };
         self.report(Update::Reached).await;
         let opened = self.process.open();
+        self.config.diary.note(&opened, None, None, None);
         self.report(Update::Happened(opened, None)).await;
 
         let (outgoing, queue) = mpsc::channel(MAX_OUTGOING);
@@ -240,7 +258,8 @@ impl Session {
         // The queue is new and empty: this does not wait, and nobody is gone.
         let _ = outgoing.send(connect).await;
         self.report(Update::Happened(event, None)).await;
-        let opening = timeout(JOIN, participant::open(channel, self.config.who.clone(), queue));
+        let opening = participant::open(channel, bearer, self.config.who.clone(), queue);
+        let opening = timeout(JOIN, opening);
         match self.while_obeying(opening).await {
             Err(_) => Ok(self.unanswered()),
             Ok(Err(status)) => self.judge(&status, Stage::Joining),
@@ -322,6 +341,7 @@ impl Session {
             stamped.trace = span.context();
             span.end(&event);
         }
+        self.config.diary.note(&event, None, Some(stamped.seen), Some(&stamped.trace));
         (stamped, event)
     }
 
@@ -336,6 +356,7 @@ impl Session {
         if let Some(span) = self.config.spans.begin(Step::Receive, trace) {
             span.end(&event);
         }
+        self.config.diary.note(&event, delivered.who.as_ref(), None, Some(trace));
         let kind = delivered.kind;
         self.report(Update::Happened(event, Some(delivered))).await;
         match kind {

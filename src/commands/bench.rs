@@ -149,6 +149,9 @@ fn print(text: &str) -> Result<(), Failure> {
 fn plan(args: &Args) -> Result<Plan, Failure> {
     let address =
         ServerAddress::parse(&args.server).map_err(|fault| Failure::Usage(fault.to_string()))?;
+    if address.is_encrypted() {
+        return Err(Failure::Usage("bench speaks plain text alone; leave out https://".to_owned()));
+    }
     let server = resolve(&address)?;
     if !server.ip().is_loopback() && !args.allow_remote {
         return Err(Failure::Usage(format!(

@@ -3,10 +3,10 @@
 //! It checks what it was given before it connects, chooses the view, and turns the way the session
 //! ended into an exit code. What is shown while it lasts is the views' matter.
 
-use super::Failure;
+use super::{Failure, secrets::Secrets};
 use crate::chat::Participant;
 use crate::client::{
-    Config, Farewell, Leave, SavedTerminal,
+    Config, Diary, Farewell, Leave, SavedTerminal,
     line_view::{self, Source},
     script::Script,
     terminal_view::TerminalView,
@@ -39,7 +39,7 @@ const FLUSH: Duration = Duration::from_secs(2);
     from the top; lines that start with # are comments."
 )]
 pub struct Args {
-    /// The server: host:port or http://host:port
+    /// The server: host:port, or with http:// or https:// before it
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     server: String,
     /// Your name, as the others see it: 1 to 64 characters [default: the login name, or guest]
@@ -51,9 +51,17 @@ pub struct Args {
     /// The port shown with your name, 0 to 65535: a label and part of your identity; nothing listens on it
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     port: i32,
+    #[command(flatten)]
+    secrets: Secrets,
+    /// Your token, in a file, if the server asks for one
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Play a script instead of reading standard input
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Write every event of this participant to FILE, for `chittychat verify`
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// Print plain lines, as on a pipe, although this is a terminal
     #[arg(long)]
     plain: bool,
@@ -68,11 +76,16 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let who = Participant::new(&name, &args.address, args.port)
         .map_err(|fault| Failure::Failed(fault.to_string()))?;
     let service = Service { name: names::CLIENT, instance: Some(who.to_string()) };
-    let mut config =
-        Config::new(&args.server, who).map_err(|fault| Failure::Failed(fault.to_string()))?;
+    let (server, credentials) = args.secrets.credentials(&args.server, args.token_file)?;
+    let mut config = Config::at(server, who, credentials);
     let script = args.script.as_deref().map(read_script).transpose()?;
     let spans = export::from_environment(service, Policy::default()).map_err(Failure::Usage)?;
     config.spans = spans.clone();
+    if let Some(file) = args.journal {
+        config.diary = Diary::open(file, config.who.clone())
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+    }
+    let diary = config.diary.clone();
 
     let saved = SavedTerminal::save();
     let leave = Leave::default();
@@ -101,6 +114,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         }
     };
     saved.restore();
+    diary.close().await;
     // A second signal ends this too.
     spans.shut_down(FLUSH).await;
     signalled.abort();

@@ -3,9 +3,14 @@
 pub mod bench;
 pub mod completions;
 pub mod demo;
+mod guard;
 pub mod healthcheck;
 pub mod join;
+pub mod probe;
+mod secrets;
 pub mod serve;
+pub mod token;
+pub mod verify;
 
 use clap::{Parser, Subcommand};
 use std::{fmt, io};
@@ -34,6 +39,12 @@ pub enum Command {
     Join(join::Args),
     /// Load a server, check that nothing is lost or out of order, and measure it
     Bench(bench::Args),
+    /// Make a token for a participant of a server that asks for one
+    Token(token::Args),
+    /// Check recorded events: the clock condition, and every other promise
+    Verify(verify::Args),
+    /// Do to a server what clients do in the end, and say what it survived
+    Probe(probe::Args),
     /// Ask a server whether it is serving: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::Args),
     /// Print a completion script for a shell
@@ -51,6 +62,9 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Join(args) => join::run(args).await,
             Command::Bench(args) => bench::run(args).await,
+            Command::Token(args) => token::run(&args),
+            Command::Verify(args) => verify::run(args).await,
+            Command::Probe(args) => probe::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
             Command::Completions(args) => completions::run(&args),
         }

@@ -5,12 +5,16 @@
 //! [`Server::drain`] takes it down in the order that operators rely on: first it says that it is not
 //! ready, then it lets nobody in, then it tells those who are there, and all within a deadline.
 
-use super::Failure;
+mod files;
+
+use super::{Failure, guard};
 use crate::chat::{Lag, Participant, Rules};
 use crate::config::{Flag, LogFormat, Settings, Sources};
 use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
-use crate::hub::{Bounds, Hub, keep_log, sweep};
+use crate::hub::{Bounds, Hub, keep_journal, keep_log, sweep};
+use crate::journal;
+use crate::keys;
 use crate::shutdown::Signals;
 use crate::telemetry::{
     self, Spans,
@@ -52,14 +56,15 @@ pub struct Server {
     drain: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     scribe: JoinHandle<()>,
-    companions: [AbortHandle; 3],
+    chronicle: JoinHandle<()>,
+    companions: [AbortHandle; 4],
 }
 
 impl Server {
     /// Binds both ports and serves, untraced.
     ///
     /// # Errors
-    /// If a port cannot be bound.
+    /// If a file that a setting names cannot be used, or a port cannot be bound.
     pub async fn start(settings: &Settings) -> Result<Self, Failure> {
         Self::start_traced(settings, Spans::off()).await
     }
@@ -67,20 +72,23 @@ impl Server {
     /// Binds both ports and serves. Sending the last spans is left to the caller.
     ///
     /// # Errors
-    /// If a port cannot be bound.
+    /// If a file that a setting names cannot be used, or a port cannot be bound.
     pub async fn start_traced(settings: &Settings, spans: Spans) -> Result<Self, Failure> {
+        let access = guard::access(settings)?;
         let listener = bind(settings.grpc.listen, "grpc.listen").await?;
         let http_listener = bind(settings.http.listen, "http.listen").await?;
         let http_address = local_address(&http_listener)?;
         let address = local_address(&listener)?;
 
         let hub = new_hub(settings, address, spans);
-        let serving = Serving::new(hub.clone(), limits(settings), listener);
+        let serving = Serving::new(hub.clone(), limits(settings, files::granted()), listener)
+            .guarded_by(access.clone());
         let health = serving.health();
         health.set(false).await;
         let (drain, drained) = oneshot::channel();
         // Before anybody can come in, so that it reads of everybody.
         let scribe = tokio::spawn(keep_log(hub.clone()));
+        let chronicle = chronicle(settings, &hub)?;
         let serving = tokio::spawn(async move {
             // A dropped sender drains as well.
             let drained = async { drained.await.unwrap_or_default() };
@@ -93,6 +101,7 @@ impl Server {
         let companions = [
             tokio::spawn(sweep(hub.clone())).abort_handle(),
             tokio::spawn(upkeep(hub.metrics().clone())).abort_handle(),
+            tokio::spawn(keys::watch(access.clone(), hub.metrics().clone())).abort_handle(),
             tokio::spawn(async move {
                 if let Err(error) = axum::serve(http_listener, router).await {
                     tracing::error!("the HTTP server failed: {error}");
@@ -110,9 +119,21 @@ impl Server {
             http_address.ip(),
             http_address.port()
         );
+        guard::tell(address, &access);
         health.set(true).await;
         ready.send_replace(true);
-        Ok(Self { hub, address, http_address, ready, health, drain, serving, scribe, companions })
+        Ok(Self {
+            hub,
+            address,
+            http_address,
+            ready,
+            health,
+            drain,
+            serving,
+            scribe,
+            chronicle,
+            companions,
+        })
     }
 
     /// Waits until the gRPC server ends by itself, which it does only if it fails.
@@ -123,7 +144,8 @@ impl Server {
 
     /// Takes the server down. Returns whether everybody was gone before the deadline.
     pub async fn drain(self, deadline: Duration) -> bool {
-        let Self { hub, ready, health, drain, mut serving, scribe, companions, .. } = self;
+        let Self { hub, ready, health, drain, mut serving, scribe, chronicle, companions, .. } =
+            self;
         let end = Instant::now() + deadline;
         ready.send_replace(false);
         health.set(false).await;
@@ -138,8 +160,9 @@ impl Server {
         }
         serving.abort();
         hub.finish();
-        // The scribe has the leaves still to write; it is part of the deadline, but of its own too.
-        let _ = timeout_at(end.max(Instant::now() + LINGER), scribe).await;
+        // Both have the leaves still to write; that is part of the deadline, but of its own too.
+        let end = end.max(Instant::now() + LINGER);
+        let _ = timeout_at(end, async { (scribe.await, chronicle.await) }).await;
         companions.iter().for_each(AbortHandle::abort);
         emptied
     }
@@ -161,6 +184,9 @@ pub struct Args {
     /// Where probes and Prometheus ask (HTTP) [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS:PORT")]
     http_listen: Option<String>,
+    /// Write every event to FILE, for `chittychat verify` [default: none]
+    #[arg(long, value_name = "FILE")]
+    journal: Option<String>,
     /// How log lines look: text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -174,6 +200,7 @@ impl Args {
         let flags = [
             ("grpc.listen", self.listen, "--listen"),
             ("http.listen", self.http_listen, "--http-listen"),
+            ("journal.file", self.journal, "--journal"),
             ("log.format", self.log_format, "--log-format"),
         ];
         let given = flags
@@ -186,7 +213,7 @@ impl Args {
 /// Serves until a signal, and then drains.
 ///
 /// # Errors
-/// If a setting is refused, the log cannot be started, a port cannot be bound, or the server fails.
+/// If a setting is refused, a file that one names cannot be used, the log cannot be started, a port cannot be bound, or the server fails.
 pub async fn run(args: Args) -> Result<(), Failure> {
     let print_config = args.print_config;
     let loaded =
@@ -258,13 +285,46 @@ fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
     Hub::traced(rules, bounds, server, spans)
 }
 
-fn limits(settings: &Settings) -> Limits {
+/// `files` is how many connections there are files for.
+fn limits(settings: &Settings, files: usize) -> Limits {
+    let limits = &settings.limits;
+    if limits.connections > files {
+        tracing::warn!(
+            "at most {files} connections at once, and not {} (limits.connections): the system grants \
+             no more open files; raise `ulimit -Hn`",
+            limits.connections
+        );
+    }
     Limits {
-        frame_bytes: settings.limits.frame_bytes,
-        messages_per_second: settings.limits.messages_per_second,
+        frame_bytes: limits.frame_bytes,
+        header_bytes: limits.header_bytes,
+        streams_per_connection: limits.streams_per_connection,
+        messages_per_second: limits.messages_per_second,
+        message_burst: limits.message_burst,
+        participants_per_address: limits.participants_per_address,
+        connections: limits.connections.min(files),
+        connections_per_address: limits.connections_per_address,
+        attempts_per_second: limits.attempts_per_second,
+        idle_timeout: limits.idle_timeout,
         keepalive_interval: settings.keepalive.interval,
         keepalive_timeout: settings.keepalive.timeout,
     }
+}
+
+/// Begins the journal, if there is to be one.
+fn chronicle(settings: &Settings, hub: &Hub) -> Result<JoinHandle<()>, Failure> {
+    let of_journal = &settings.journal;
+    if of_journal.file.as_os_str().is_empty() {
+        return Ok(tokio::spawn(std::future::ready(())));
+    }
+    let bounds = journal::Bounds {
+        file: of_journal.file.clone(),
+        max_bytes: of_journal.max_bytes,
+        files: of_journal.files,
+    };
+    let keeping = keep_journal(hub.clone(), bounds)
+        .map_err(|error| Failure::Failed(format!("{error} (journal.file)")))?;
+    Ok(tokio::spawn(keeping))
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {

@@ -94,6 +94,15 @@ pub enum Problem {
         /// What is allowed.
         wanted: String,
     },
+    /// The setting is of no use without another.
+    Alone {
+        /// The path of the key.
+        key: &'static str,
+        /// Who set it.
+        origin: Origin,
+        /// The key that is missing.
+        other: &'static str,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -121,6 +130,10 @@ impl fmt::Display for Problem {
                 let place = origin.place();
                 write!(f, "`{key}` is {value} {place}; {wanted} is wanted")
             }
+            Self::Alone { key, origin, other } => {
+                let place = origin.place();
+                write!(f, "`{key}` is set {place}, and `{other}` is not; one needs the other")
+            }
         }
     }
 }
@@ -137,7 +150,7 @@ fn listed(problems: &[Problem]) -> String {
     let is_without_hint = |problem: &Problem| match problem {
         Problem::UnknownKey { nearest, .. } => nearest.is_none(),
         Problem::UnknownVariable { name, nearest } => nearest.is_none() && !is_service_link(name),
-        Problem::Value { .. } => false,
+        Problem::Value { .. } | Problem::Alone { .. } => false,
     };
     if problems.iter().any(is_without_hint) {
         let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();

@@ -132,7 +132,8 @@ impl Layers {
         let builder = Config::builder().add_source(self.layers);
         let merged = builder.build().map_err(ConfigError::unmerged)?;
         let excesses = SETTINGS.iter().filter_map(|low| excess(low, &merged, &self.origins));
-        ConfigError::refused(excesses.collect())?;
+        let alone = SETTINGS.iter().filter_map(|one| alone(one, &merged, &self.origins));
+        ConfigError::refused(excesses.chain(alone).collect())?;
         let settings = serde_path_to_error::deserialize(merged).map_err(ConfigError::unmerged)?;
         Ok((settings, self.origins))
     }
@@ -155,6 +156,14 @@ fn excess(low: &Setting, merged: &Config, origins: &Origins) -> Option<Problem> 
             origins[high]
         ),
     })
+}
+
+/// What is wrong with a setting that is set without the one it needs.
+fn alone(one: &Setting, merged: &Config, origins: &Origins) -> Option<Problem> {
+    let Kind::File(Some(other)) = one.kind else { return None };
+    let is_set = |key| merged.get_string(key).is_ok_and(|path| !path.is_empty());
+    let origin = origins.get(one.key)?.clone();
+    (is_set(one.key) && !is_set(other)).then_some(Problem::Alone { key: one.key, origin, other })
 }
 
 /// The path of a name below another. A name that TOML would quote is quoted, or `"room.capacity"`

@@ -10,13 +10,14 @@ use std::fmt::Write as _;
 /// The settings by section, the source of each behind it.
 pub(super) fn to_toml(values: &toml::Table, origins: &Origins) -> String {
     let value = |key: &str| {
-        let (section, name) = key.split_once('.')?;
-        values.get(section)?.get(name)
+        let mut path = key.split('.');
+        let first = values.get(path.next()?)?;
+        path.try_fold(first, |section, name| section.get(name))
     };
     let lines: Vec<_> = SETTINGS
         .iter()
         .filter_map(|setting| {
-            let (section, name) = setting.key.split_once('.')?;
+            let (section, name) = (setting.section(), setting.name());
             let (mark, key, source) = match (origins.get(setting.key), &setting.standard) {
                 (Some(origin), _) => ("", setting.key, origin.to_string()),
                 (None, Standard::SameAs(other)) => ("# ", *other, format!("default: as {other}")),

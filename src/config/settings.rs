@@ -3,7 +3,11 @@
 //! No ranges and no defaults are here; they are in `table`, and a test proves that the two agree.
 
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Everything that an operator may set, judged. The ranges are in
 /// [`settings_table`](super::settings_table).
@@ -14,6 +18,8 @@ pub struct Settings {
     pub grpc: Grpc,
     /// The port that Prometheus and probes ask over HTTP.
     pub http: Http,
+    /// How participants prove who they are.
+    pub auth: Auth,
     /// How much the room keeps, and for whom.
     pub room: Room,
     /// What the server's Lamport clock puts up with.
@@ -26,6 +32,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How much is traced, once there is somewhere to send it.
     pub trace: Trace,
+    /// Where events are written down.
+    pub journal: Journal,
     /// The form of the server's own log lines.
     pub log: Log,
 }
@@ -36,6 +44,55 @@ pub struct Settings {
 pub struct Grpc {
     /// Address and port to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// How connections are encrypted.
+    pub tls: Tls,
+}
+
+/// How connections are encrypted. A relative path is one below the working directory.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate; empty for none. [`Tls::cert_and_key`] is what holds.
+    pub cert: PathBuf,
+    /// Its key; empty for none.
+    pub key: PathBuf,
+    /// Who issues certificates to participants; empty if they need none.
+    pub client_ca: PathBuf,
+}
+
+impl Tls {
+    /// The files of the certificate and its key, if connections are encrypted.
+    #[must_use]
+    pub fn cert_and_key(&self) -> Option<(&Path, &Path)> {
+        Some((set(&self.cert)?, set(&self.key)?))
+    }
+
+    /// The file of those who issue certificates to participants, if these need one.
+    #[must_use]
+    pub fn client_ca(&self) -> Option<&Path> {
+        set(&self.client_ca)
+    }
+}
+
+/// How participants prove who they are.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// The hashes of tokens; empty if participants need none.
+    pub tokens: PathBuf,
+}
+
+impl Auth {
+    /// The file of the hashes of tokens, if participants need one.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&Path> {
+        set(&self.tokens)
+    }
+}
+
+/// A path that was set.
+fn set(path: &Path) -> Option<&Path> {
+    Some(path).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// The port that Prometheus and probes ask over HTTP.
@@ -105,8 +162,26 @@ pub struct Shutdown {
 pub struct Limits {
     /// How many participants may be present at once.
     pub participants: usize,
+    /// How many of them may come from one address; 0 is no limit.
+    pub participants_per_address: u32,
+    /// How many connections may be open at once.
+    pub connections: usize,
+    /// How many of them may come from one address; 0 is no limit.
+    pub connections_per_address: u32,
+    /// How many connections may be opened in a second; 0 is no limit.
+    pub attempts_per_second: u32,
+    /// How long a connection may be open with no participant present on it and no other request
+    /// under way.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    /// How many requests may be under way on one connection.
+    pub streams_per_connection: u32,
+    /// The size of a request's headers, in bytes.
+    pub header_bytes: u32,
     /// How many messages one participant may send in a second; 0 is no limit.
     pub messages_per_second: u32,
+    /// How many of them may come at once; 0 is as many as in a second.
+    pub message_burst: u32,
     /// The size of the largest message that is read, in bytes.
     pub frame_bytes: usize,
 }
@@ -123,6 +198,18 @@ pub struct Trace {
     pub max_deliver_spans: u32,
     /// Whether spans say what was said.
     pub message_text: bool,
+}
+
+/// Where every event is written down, and how much of that is kept.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    /// The file that is written; empty is none.
+    pub file: PathBuf,
+    /// The size at which a file is put aside, in bytes.
+    pub max_bytes: u64,
+    /// How many files are kept, the current one included.
+    pub files: u32,
 }
 
 /// The form of the server's own log lines. Which of them are written is no setting but the filter

@@ -6,7 +6,7 @@
 
 use super::sources::PREFIX;
 use ::config::ValueKind;
-use Kind::{Address, Choice, Count, Ratio, Span, Switch};
+use Kind::{Address, Choice, Count, File, Place, Ratio, Span, Switch};
 use Standard::{SameAs, Text};
 use std::{
     fmt::{self, Write as _},
@@ -41,6 +41,11 @@ pub(super) enum Kind {
     Ratio,
     /// Yes or no.
     Switch,
+    /// The path of a file, which is of no use without the file that another setting names. Empty is
+    /// none. What the file holds is not judged here.
+    File(Option<&'static str>),
+    /// A file, or nothing.
+    Place,
 }
 
 /// What holds if nobody says anything.
@@ -55,14 +60,24 @@ pub(super) enum Standard {
 const KEEPALIVE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const SHUTDOWN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
 
+const IDLE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const WAKE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(100);
 
 /// Every setting; those of one section stand together.
 pub(super) static SETTINGS: &[Setting] = &[
     setting("grpc.listen", Address, Text("127.0.0.1:8080"))
         .means("where the chat listens; port 0 takes any free port"),
+    setting("grpc.tls.cert", File(Some("grpc.tls.key")), Text(""))
+        .means("the server's certificate and those that lead to a trusted one (PEM); with it, participants connect over TLS"),
+    setting("grpc.tls.key", File(Some("grpc.tls.cert")), Text(""))
+        .means("the private key of that certificate (PEM)"),
+    setting("grpc.tls.client_ca", File(Some("grpc.tls.cert")), Text("")).means(
+        "certificates of those who issue certificates to participants (PEM); with it, each must show one, and has its name",
+    ),
     setting("http.listen", Address, Text("127.0.0.1:8081"))
         .means("where probes and Prometheus ask over HTTP; port 0 takes any free port"),
+    setting("auth.tokens", File(None), Text(""))
+        .means("names and hashes of tokens, as `chittychat token` prints them; with it, each participant must send one, and has its name"),
     setting("room.capacity", Count(16..=16_777_216), Text("65536"))
         .means("entries that the room's log keeps"),
     setting("room.max_lag", Count(1..=16_777_216), SameAs("room.capacity"))
@@ -82,8 +97,28 @@ pub(super) static SETTINGS: &[Setting] = &[
         .means("time that open streams get to end before they are cut"),
     setting("limits.participants", Count(1..=1_000_000), Text("16384"))
         .means("participants that may be present at once"),
+    setting("limits.participants_per_address", Count(0..=1_000_000), Text("0")).means(
+        "participants that may be present from one address (of IPv6: one /64); 0 is no limit",
+    ),
+    setting("limits.connections", Count(1..=1_000_000), Text("16640"))
+        .means("connections that may be open at once, as far as the system grants the files for them"),
+    setting("limits.connections_per_address", Count(0..=1_000_000), Text("0")).means(
+        "connections that may be open from one address (of IPv6: one /64); 0 is no limit",
+    ),
+    setting("limits.attempts_per_second", Count(0..=1_000_000), Text("0"))
+        .means("connections that may be opened in a second, by all together; 0 is no limit"),
+    setting("limits.idle_timeout", Span(IDLE), Text("10s")).means(
+        "time that a connection may be open with no participant present on it and no other request under way",
+    ),
+    setting("limits.streams_per_connection", Count(1..=1_000_000), Text("16384"))
+        .means("requests that may be under way on one connection, each participant's being one"),
+    setting("limits.header_bytes", Count(1024..=1_048_576), Text("8192"))
+        .means("bytes of a request's headers, counted as HTTP/2 does: 32 more for each"),
     setting("limits.messages_per_second", Count(0..=1_000_000), Text("0"))
         .means("messages that one participant may send in a second; 0 is no limit"),
+    setting("limits.message_burst", Count(0..=1_000_000), Text("0")).means(
+        "messages that one participant may send at once, if there is a limit; 0 is as many as in a second",
+    ),
     setting("limits.frame_bytes", Count(4096..=4_194_304), Text("65536"))
         .means("bytes of the largest message that the server reads"),
     setting("trace.ratio", Ratio, Text("1.0"))
@@ -93,6 +128,12 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("trace.max_deliver_spans", Count(0..=1000), Text("16"))
         .means("largest audience whose recipients have a span each; a larger one shares a span"),
     setting("trace.message_text", Switch, Text("false")).means("whether spans say what was said"),
+    setting("journal.file", Place, Text(""))
+        .means("where every event is written down (see journal.md); empty is nowhere"),
+    setting("journal.max_bytes", Count(65_536..=1 << 40), Text("67108864"))
+        .means("size at which a file of the journal is put aside and the next begun"),
+    setting("journal.files", Count(1..=1000), Text("4"))
+        .means("files of the journal that are kept, the current one included"),
     setting("log.format", Choice(&["text", "json"]), Text("text"))
         .means("form of the server's log lines"),
 ];
@@ -108,7 +149,7 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
 
 /// The first setting of a section.
 pub(super) fn first_of(section: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key.split_once('.').is_some_and(|(of, _)| of == section))
+    SETTINGS.iter().find(|setting| setting.section() == section)
 }
 
 /// Every setting as a Markdown table: key, default, what is allowed, and what it means.
@@ -122,6 +163,7 @@ pub fn settings_table() -> String {
                 (format!("as `{key}`"), format!("{} to `{key}`", low.start()))
             }
             (SameAs(key), _) => (format!("as `{key}`"), kind.to_string()),
+            (Text(""), _) => ("none".to_owned(), kind.to_string()),
             (Text(text), _) => (format!("`{text}`"), kind.to_string()),
         };
         // Writing to a string does not fail.
@@ -133,6 +175,16 @@ pub fn settings_table() -> String {
 impl Setting {
     const fn means(self, meaning: &'static str) -> Self {
         Self { meaning, ..self }
+    }
+
+    /// The section that it stands in, such as `grpc.tls`.
+    pub(super) fn section(&self) -> &'static str {
+        self.key.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Its name within its section.
+    pub(super) fn name(&self) -> &'static str {
+        self.key.rsplit_once('.').map_or(self.key, |(_, name)| name)
     }
 
     /// The environment variable that sets it.
@@ -159,7 +211,8 @@ impl Kind {
             (Ratio, ValueKind::String(text)) => {
                 !is_file && text.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio))
             }
-            (Switch, ValueKind::Boolean(_)) => true,
+            (File(_), ValueKind::String(text)) => !text.contains('\0'),
+            (Place, ValueKind::String(_)) | (Switch, ValueKind::Boolean(_)) => true,
             (Switch, ValueKind::String(text)) => !is_file && ["true", "false"].contains(&&**text),
             _ => false,
         }
@@ -172,7 +225,8 @@ impl Kind {
             Count(_) => format!("a whole number from {self}"),
             Span(_) => format!("a duration such as 10s or 500ms, {self},"),
             Ratio => format!("a number from {self}"),
-            Choice(_) | Switch => self.to_string(),
+            File(_) => format!("a {self}"),
+            Choice(_) | Switch | Place => self.to_string(),
         }
     }
 }
@@ -190,6 +244,9 @@ impl fmt::Display for Kind {
             Choice(words) => write!(f, "`{}`", words.join("` or `")),
             Ratio => f.write_str("0 to 1"),
             Switch => f.write_str("`true` or `false`"),
+            File(Some(other)) => write!(f, "path of a file, with `{other}`"),
+            File(None) => f.write_str("path of a file"),
+            Place => f.write_str("the path of a file, or nothing"),
         }
     }
 }

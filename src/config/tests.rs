@@ -1,5 +1,8 @@
 //! What settings promise, through one fixture: a world of sources that a test adds to and loads.
 
+mod files;
+mod print;
+
 use super::{
     nearest::nearest,
     table::{Kind, SETTINGS, Standard},
@@ -344,73 +347,6 @@ fn the_lag_is_not_held_against_a_capacity_that_is_refused() {
 }
 
 #[test]
-fn the_print_names_the_source_of_every_line() {
-    let mut world = World::new()
-        .file("[keepalive]\ninterval = \"1m 30s\"")
-        .variable("CHITTYCHAT__ROOM__CAPACITY", "100")
-        .flag("grpc.listen", "0.0.0.0:8080", "--listen");
-    world.sources.file = Some(world.path(FILE_NAME));
-    let directory = format!("{}/", world.directory.path().display());
-    assert_eq!(
-        world.load().to_toml().replace(&directory, ""),
-        r#"[grpc]
-listen = "0.0.0.0:8080"    # flag --listen
-
-[http]
-listen = "127.0.0.1:8081"  # default
-
-[room]
-capacity = 100             # environment CHITTYCHAT__ROOM__CAPACITY
-# max_lag = 100            # default: as room.capacity
-max_lag_bytes = 16777216   # default
-wake_window = "0s"         # default
-
-[clock]
-max_jump = 4294967296      # default
-
-[keepalive]
-interval = "1m 30s"        # chittychat.toml
-timeout = "20s"            # default
-
-[shutdown]
-deadline = "10s"           # default
-
-[limits]
-participants = 16384       # default
-messages_per_second = 0    # default
-frame_bytes = 65536        # default
-
-[trace]
-ratio = 1.0                # default
-spans_per_second = 1000    # default
-max_deliver_spans = 16     # default
-message_text = false       # default
-
-[log]
-format = "text"            # default
-"#
-    );
-}
-
-#[test]
-fn the_print_is_a_file_with_the_same_settings() {
-    let worlds = [
-        World::new(),
-        World::new()
-            .file("[room]\ncapacity = 100\nmax_lag = 100\n[keepalive]\ntimeout = \"1s 1ns\"")
-            .variable("CHITTYCHAT__GRPC__LISTEN", "[::1]:0")
-            .variable("CHITTYCHAT__LIMITS__PARTICIPANTS", "0100")
-            .flag("clock.max_jump", "4611686018427387904", "--max-jump")
-            .flag("log.format", "json", "--log-format\nx = 1"),
-    ];
-    for world in worlds {
-        let loaded = world.load();
-        let again = World::new().file(&loaded.to_toml()).load();
-        assert_eq!(again.settings, loaded.settings);
-    }
-}
-
-#[test]
 fn what_strangers_wrote_is_shown_on_one_line() {
     let lines = World::new()
         .file("\"a\\nb\" = 1")
@@ -431,6 +367,8 @@ fn the_table_and_the_types_agree() {
                 .map(|end| humantime::format_duration(*end).to_string())
                 .to_vec(),
             Kind::Ratio => ["0.0", "1.0", "0.25"].map(str::to_owned).into(),
+            Kind::File(_) => vec![String::new()],
+            Kind::Place => ["", "/var/log/journal"].map(str::to_owned).into(),
             Kind::Switch => ["true", "false"].map(str::to_owned).into(),
             Kind::Choice(words) => words.iter().map(ToString::to_string).collect(),
         };

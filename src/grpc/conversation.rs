@@ -8,14 +8,21 @@
 //! The rules of fairness: before each batch out, what has come in is looked at; after
 //! [`MESSAGES_IN_A_ROW`] messages in, a batch goes out and other tasks get their turn.
 
-use super::{gate::Gated, server::Limits, status};
+use super::{
+    gate::Gated,
+    guest::{Chair, Guest},
+    server::Limits,
+    status,
+};
 use crate::chat::{Act, Draft, Fault};
 use crate::hub::{Hub, Left, Reply, Seated, Visit};
+use crate::keys::Identity;
 use crate::wire::{Batch, Inbound};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
     num::NonZeroU32,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 use tokio_stream::Stream as _;
@@ -32,7 +39,12 @@ pub(super) struct Conversation {
     /// What the participant sends; nothing after it has half-closed.
     inbound: Option<Gated<Streaming<Inbound>>>,
     stage: Stage,
+    guest: Arc<Guest>,
+    /// The participant's place among those from its address, once there is one.
+    chair: Option<Chair>,
     pace: Option<Pace>,
+    /// The names that the participant may have.
+    identity: Identity,
     max_frame_bytes: usize,
 }
 
@@ -54,19 +66,25 @@ struct Pace {
 }
 
 impl Conversation {
-    pub(super) fn new(hub: Hub, inbound: Streaming<Inbound>, limits: Limits) -> Self {
-        let pace = NonZeroU32::new(limits.messages_per_second).map(|rate| Pace {
-            limiter: RateLimiter::direct(Quota::per_second(rate)),
-            per_second: rate.get(),
-        });
+    pub(super) fn new(
+        hub: Hub,
+        inbound: Streaming<Inbound>,
+        guest: Arc<Guest>,
+        identity: Identity,
+    ) -> Self {
+        let limits = guest.limits();
+        let pace = Pace::new(limits);
         let visit = hub.visit();
         let max_frame_bytes = limits.frame_bytes;
         Self {
             hub,
             inbound: Some(Gated::new(inbound)),
             stage: Stage::Before,
+            guest,
+            chair: None,
             visit,
             pace,
+            identity,
             max_frame_bytes,
         }
     }
@@ -148,14 +166,25 @@ impl Conversation {
         if let (Ok(draft), Some(pace)) = (&mut received, &self.pace) {
             pace.hold(draft);
         }
+        let mut chair = None;
         let seat = match &self.stage {
-            Stage::Before => None,
+            Stage::Before => {
+                hold_to(&self.identity, &mut received);
+                chair = self.guest.offer_chair(&mut received);
+                None
+            }
             Stage::During(seated) => Some(seated.seat()),
             Stage::After { .. } => return false,
         };
         self.visit.judged();
         match self.hub.receive(seat, received) {
-            Reply::Joined(seated) => self.stage = Stage::During(Box::new(seated)),
+            Reply::Joined(seated) => {
+                if let Some(chair) = &mut chair {
+                    chair.taken(seated.seat());
+                }
+                self.chair = chair;
+                self.stage = Stage::During(Box::new(seated));
+            }
             Reply::Refused { notice, fault } => self.end(notice, Some(status::of_fault(&fault))),
             // What there is to say to a participant comes out of the log.
             Reply::Logged | Reply::Gone => return false,
@@ -166,10 +195,29 @@ impl Conversation {
     fn end(&mut self, notice: Option<Batch>, status: Option<Status>) {
         self.stage = Stage::After { notice, status };
         self.inbound = None;
+        self.chair = None;
+    }
+}
+
+/// Marks a Connect as not allowed if the name is somebody else's. The room hears of it, and refuses it.
+fn hold_to(identity: &Identity, received: &mut Inbound) {
+    if let Ok(draft) = received
+        && let Ok(Act::Connect(who)) = &draft.act
+        && let Err(fault) = identity.may_be(who)
+    {
+        draft.act = Err(fault);
     }
 }
 
 impl Pace {
+    /// Nothing if there is no limit.
+    fn new(limits: &Limits) -> Option<Self> {
+        let rate = NonZeroU32::new(limits.messages_per_second)?;
+        let burst = NonZeroU32::new(limits.message_burst).unwrap_or(rate);
+        let limiter = RateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
+        Some(Self { limiter, per_second: rate.get() })
+    }
+
     /// Marks a publish as too fast if it is.
     fn hold(&self, draft: &mut Draft) {
         if matches!(draft.act, Ok(Act::Publish(..))) && self.limiter.check().is_err() {

@@ -17,6 +17,11 @@ pub trait Listener: Send + 'static {
     /// # Errors
     /// If one could not be accepted. Others still may be.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Socket, SocketAddr)>> + Send;
+
+    /// Turns a connection away that was accepted and is one too many.
+    fn refuse(socket: Self::Socket) {
+        drop(socket);
+    }
 }
 
 impl Listener for TcpListener {
@@ -27,5 +32,13 @@ impl Listener for TcpListener {
         // A socket that refuses this is broken, and says so when it is read.
         let _ = socket.set_nodelay(true);
         Ok((socket, peer))
+    }
+
+    /// With a reset: the client knows at once that nobody is there for it (a gRPC client reports
+    /// UNAVAILABLE and tries again later), and the system keeps nothing of the connection, where an
+    /// orderly close would leave it in TIME_WAIT for a minute, for each one of a flood.
+    fn refuse(socket: TcpStream) {
+        // If it cannot be reset, it is closed.
+        let _ = socket.set_zero_linger();
     }
 }

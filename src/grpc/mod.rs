@@ -5,7 +5,9 @@
 
 mod connection;
 mod conversation;
+mod door;
 mod gate;
+mod guest;
 mod listener;
 mod outlet;
 mod response;

@@ -6,22 +6,25 @@
 //! deadline around it.
 
 use super::connection::{Doorbell, Drain, Nursery, Together};
+use super::door::Door;
+use super::guest::{Guest, Parting};
 use super::listener::Listener;
 use super::outlet::Outlet;
-use super::service::Services;
+use super::service::{ForGuest, Services};
 use super::socket::Socket;
 use super::turns::Turns;
 use crate::hub::Hub;
+use crate::keys::{Access, Certified, HandshakeFault, Tls};
 use crate::wire::{DESCRIPTORS, SERVICE};
-use hyper::server::conn::http2::{self, Connection};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{
-    error::Error,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
+use std::{error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    select,
+    task::JoinSet,
+    time::{self, MissedTickBehavior},
 };
-use tokio::{net::TcpListener, select, task::JoinSet, time};
 use tonic::service::Routes;
 use tonic_health::{
     ServingStatus,
@@ -30,9 +33,13 @@ use tonic_health::{
 };
 use tonic_reflection::server::Builder as Reflection;
 
-/// How many streams one connection may hold. Many participants may share one; what they may do
-/// together is bounded by the room.
-const STREAMS_PER_CONNECTION: u32 = 16_384;
+/// How many streams more than [`Limits::streams_per_connection`] HTTP/2 is told of. Clients silently
+/// wait with what is over HTTP/2's bound; over ours they are refused, with a status that says so.
+const STREAMS_TO_REFUSE: u32 = 100;
+
+/// How much larger HTTP/2's bound on the headers of a request is than [`Limits::header_bytes`]. What is
+/// over ours is refused with a status; what is over HTTP/2's, with a bare 431.
+const HEADERS_TO_REFUSE: u32 = 4;
 
 /// How many bytes a client may send ahead on one stream, and on all streams of its connection.
 ///
@@ -57,8 +64,25 @@ const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// The most bytes of one incoming message.
     pub frame_bytes: usize,
+    /// The most bytes of a request's headers, counted as HTTP/2 counts them.
+    pub header_bytes: u32,
+    /// How many requests may be under way on one connection. Many participants may share one.
+    pub streams_per_connection: u32,
     /// How many messages a participant may publish in a second; 0 for any number.
     pub messages_per_second: u32,
+    /// How many of them may come at once; 0 for as many as in a second.
+    pub message_burst: u32,
+    /// How many participants may be present from one address; 0 for any number.
+    pub participants_per_address: u32,
+    /// How many connections there may be.
+    pub connections: usize,
+    /// How many of them may come from one address; 0 for any number.
+    pub connections_per_address: u32,
+    /// How many connections may be opened in a second; 0 for any number.
+    pub attempts_per_second: u32,
+    /// How long a connection may be there on which no participant is present and no other request is
+    /// under way.
+    pub idle_timeout: Duration,
     /// How long a connection may be silent before it is pinged.
     pub keepalive_interval: Duration,
     /// How long the answer to a ping may take.
@@ -71,6 +95,7 @@ pub struct Serving<L = TcpListener> {
     hub: Hub,
     limits: Limits,
     listener: L,
+    access: Access,
     health: HealthReporter,
 }
 
@@ -78,7 +103,14 @@ impl<L: Listener> Serving<L> {
     /// A server on a bound listener. Its health is "not serving" until somebody says otherwise.
     #[must_use]
     pub fn new(hub: Hub, limits: Limits, listener: L) -> Self {
-        Self { hub, limits, listener, health: HealthReporter::new() }
+        let access = Access::default();
+        Self { hub, limits, listener, access, health: HealthReporter::new() }
+    }
+
+    /// The same, for those alone who may come in. Without this, everybody may.
+    #[must_use]
+    pub fn guarded_by(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// What the health service answers from.
@@ -96,7 +128,10 @@ impl<L: Listener> Serving<L> {
         drain: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let services = self.services()?;
-        let Self { limits, mut listener, .. } = self;
+        let Self { hub, limits, mut listener, access, .. } = self;
+        let door = Door::new(limits, Arc::clone(hub.metrics()));
+        let mut looks = time::interval(door.between_looks());
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (draining, turns) = (Arc::<Drain>::default(), Arc::<Turns>::default());
         let mut connections = JoinSet::new();
         let mut drain = pin!(drain);
@@ -106,11 +141,21 @@ impl<L: Listener> Serving<L> {
                 biased;
                 () = &mut drain => break,
                 Some(_) = connections.join_next() => {}
+                _ = looks.tick() => door.look_around(&hub),
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => {
-                        let connection = connection(socket, &limits, &services, &draining, &turns);
-                        connections.spawn(connection);
-                    }
+                    Ok((socket, peer)) => match (door.enter(peer.ip()), access.tls()) {
+                        (Err(_), _) => L::refuse(socket),
+                        (Ok(guest), None) => {
+                            let services = services.to(&guest, peer, Certified::Unasked);
+                            let it = connection(socket, services, &draining, &turns);
+                            guest.is_served_by(connections.spawn(it));
+                        }
+                        (Ok(guest), Some(tls)) => {
+                            let shared = (services.clone(), draining.clone(), turns.clone());
+                            let it = encrypted(tls, socket, (guest.clone(), peer), shared);
+                            guest.is_served_by(connections.spawn(it));
+                        }
+                    },
                     // Out of files, most likely: no use to ask again at once.
                     Err(error) => {
                         tracing::warn!("cannot accept a connection: {error}");
@@ -138,34 +183,60 @@ impl<L: Listener> Serving<L> {
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        Ok(Services::new(self.hub.clone(), self.limits, others))
+        Ok(Services::new(self.hub.clone(), self.access.clone(), others))
+    }
+}
+
+/// Shakes hands and serves one connection. It is a task of its own from its first byte on, so that
+/// nobody waits for a stranger's handshake. The connection counts as one meanwhile.
+async fn encrypted<S: Socket>(
+    tls: Arc<Tls>,
+    socket: S,
+    (guest, peer): (Arc<Guest>, SocketAddr),
+    (services, drain, turns): (Services, Arc<Drain>, Arc<Turns>),
+) {
+    let accepted = tls.accept(socket).await;
+    // It is in force for this handshake, and kept by nobody for longer.
+    drop(tls);
+    services.metrics().handshake(match &accepted {
+        Ok(_) => "done",
+        Err(HandshakeFault::TimedOut) => "timed_out",
+        Err(HandshakeFault::Broken(_)) => "broken",
+        Err(HandshakeFault::NotHttp2) => "not_http2",
+    });
+    match accepted {
+        Ok((stream, certified)) => {
+            let services = services.to(&guest, peer, certified);
+            connection(stream, services, &drain, &turns).await;
+        }
+        Err(fault) => tracing::debug!("no TLS handshake with {peer}: {fault}"),
     }
 }
 
 /// Serves one connection, in one task with its streams.
 fn connection<S: Socket>(
     socket: S,
-    limits: &Limits,
-    services: &Services,
+    services: ForGuest,
     drain: &Arc<Drain>,
     turns: &Arc<Turns>,
 ) -> impl Future<Output = ()> + use<S> {
+    let (guest, cork) = (Arc::clone(&services.guest), Arc::clone(&services.cork));
+    let limits = guest.limits();
     let doorbell = Doorbell::new(Arc::clone(turns));
-    let services = services.on_connection();
-    let cork = Arc::clone(&services.cork);
     let socket = Outlet::new(socket, Arc::clone(&cork), doorbell.writable());
     let nursery = Nursery::default();
     let connection = http2::Builder::new(nursery.clone())
         .timer(TokioTimer::new())
         .keep_alive_interval(limits.keepalive_interval)
         .keep_alive_timeout(limits.keepalive_timeout)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .max_concurrent_streams(limits.streams_per_connection.saturating_add(STREAMS_TO_REFUSE))
+        .max_header_list_size(limits.header_bytes.saturating_mul(HEADERS_TO_REFUSE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         .serve_connection(TokioIo::new(socket), services);
-    let shut_down = |it: Pin<&mut Connection<_, _, _>>| it.graceful_shutdown();
-    Together::new(connection, shut_down, nursery, Arc::clone(drain), cork, doorbell)
+    let connection = Parting::new(connection, |it| it.graceful_shutdown(), guest);
+    Together::new(connection, Parting::shut_down, nursery, Arc::clone(drain), cork, doorbell)
 }
 
 /// A handle on what the health service answers, for the server as a whole and for the chat.

@@ -6,15 +6,41 @@
 //! newcomer, would cost its size for as long as the newcomer stays. Here the response writes itself:
 //! see [`response`](super::response). And it is not behind tonic's router, which boxes bodies three
 //! times over: each box is asked for each delivery. Requests are read by tonic.
+//!
+//! What holds for every request, whoever it is for, is judged here first: how large its headers are, and
+//! how many there are on its connection. Whoever then does not show what the server asks for gets a status
+//! and nothing else: no message of theirs is read, no event of the room follows, and reflection is not
+//! answered either. The health service is, since who asks it is an orchestrator without a name, and it
+//! says no more than yes or no.
 
-use super::{conversation::Conversation, outlet::Cork, response::Response, server::Limits};
+use super::{
+    conversation::Conversation,
+    guest::{Guest, Pass},
+    outlet::Cork,
+    response::Response,
+    status,
+};
 use crate::hub::Hub;
+use crate::keys::{Access, Certified, Denied, Identity};
+use crate::telemetry::metrics::Metrics;
 use crate::wire::RoomDecoder;
+use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderValue, Request,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body::{Frame, SizeHint};
 use http_body_util::Either;
 use hyper::body::Incoming;
-use std::{convert::Infallible, future::ready, pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::ready,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use tonic::{
     Status, Streaming, body::Body, codegen::Service as _, metadata::GRPC_CONTENT_TYPE,
     service::Routes,
@@ -22,44 +48,124 @@ use tonic::{
 
 /// Where the RPC is.
 const PATH: &str = "/proto.ChittyChatService/SendMessage";
+/// Where everybody may ask.
+const HEALTH: &str = "/grpc.health.v1.Health/";
 /// How a request says that its messages are compressed.
 const ENCODING: &str = "grpc-encoding";
 /// How a response says which compressions it would have taken.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-type Answer = http::Response<Either<Response, Body>>;
+/// What HTTP/2 adds to the size of each header.
+const HEADER_OVERHEAD: usize = 32;
+
+type Answer = http::Response<Kept>;
+type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// All services over one room. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) struct Services {
     hub: Hub,
-    limits: Limits,
+    access: Access,
     others: Routes,
+}
+
+/// All services, for one connection.
+#[derive(Clone, Debug)]
+pub(super) struct ForGuest {
+    services: Services,
+    pub(super) guest: Arc<Guest>,
+    /// Who is at the other end of the connection, for the log.
+    peer: SocketAddr,
+    /// What the connection has shown.
+    certified: Certified,
     pub(super) cork: Arc<Cork>,
 }
 
+/// The body of an answer. Its request is under way for as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    body: Either<Response, Body>,
+    _pass: Option<Pass>,
+}
+
 impl Services {
-    pub(super) fn new(hub: Hub, limits: Limits, others: Routes) -> Self {
-        Self { hub, limits, others, cork: Arc::default() }
+    pub(super) fn new(hub: Hub, access: Access, others: Routes) -> Self {
+        Self { hub, access, others }
     }
 
-    /// The same for one connection, whose streams share what concerns it.
-    pub(super) fn on_connection(&self) -> Self {
-        Self { cork: Arc::default(), ..self.clone() }
+    /// The same for one connection, from there, that has shown this. Its streams share what concerns it.
+    pub(super) fn to(
+        &self,
+        guest: &Arc<Guest>,
+        peer: SocketAddr,
+        certified: Certified,
+    ) -> ForGuest {
+        let (services, guest) = (self.clone(), Arc::clone(guest));
+        ForGuest { services, guest, peer, certified, cork: Arc::default() }
     }
 
-    fn chat(&self, request: Request<Incoming>) -> Answer {
+    /// Where things are counted.
+    pub(super) fn metrics(&self) -> &Metrics {
+        self.hub.metrics()
+    }
+}
+
+impl ForGuest {
+    /// Who a request is from.
+    fn judge(&self, request: &Request<Incoming>) -> Result<Identity, Denied> {
+        let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let access = &self.services.access;
+        access.judge(&self.certified, authorization).inspect_err(|denied| {
+            self.services.metrics().denied(denied.label());
+            tracing::info!("Refused a request from {}: {denied}", self.peer);
+        })
+    }
+
+    /// The place of a request among those under way, and who it is from; or why it is refused.
+    fn admit(&self, request: &Request<Incoming>) -> Result<(Pass, Identity), Status> {
+        self.oversized(request)?;
+        let path = request.uri().path();
+        // Who asks for health is an orchestrator without a name.
+        let identity = match path.starts_with(HEALTH) {
+            true => Identity::default(),
+            false => self.judge(request).map_err(status::of_denial)?,
+        };
+        let pass = self.guest.pass(path != PATH).ok_or_else(|| self.one_too_many())?;
+        Ok((pass, identity))
+    }
+
+    /// Whether a request's headers are larger than they may be.
+    fn oversized(&self, request: &Request<Incoming>) -> Result<(), Status> {
+        let (bytes, most) = (header_bytes(request), self.guest.limits().header_bytes);
+        if bytes <= most as usize {
+            return Ok(());
+        }
+        self.guest.request_refused("headers");
+        let text = format!("the headers have {bytes} bytes; {most} are allowed");
+        Err(Status::resource_exhausted(text))
+    }
+
+    fn one_too_many(&self) -> Status {
+        self.guest.request_refused("streams");
+        let most = self.guest.limits().streams_per_connection;
+        Status::resource_exhausted(format!(
+            "this connection has {most} streams, and more are not allowed; open another connection"
+        ))
+    }
+
+    fn chat(&self, request: Request<Incoming>, pass: Pass, identity: Identity) -> Answer {
         if is_compressed(request.headers()) {
             let status = Status::unimplemented("compressed messages are not taken");
             let mut refusal = status.into_http();
             refusal.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            return refusal.map(Either::Right);
+            return refusal.map(|body| Kept::tonic(body, pass));
         }
-        let most = Some(self.limits.frame_bytes);
+        let most = Some(self.guest.limits().frame_bytes);
         let inbound = Streaming::new_request(RoomDecoder, request.into_body(), None, most);
-        let conversation = Conversation::new(self.hub.clone(), inbound, self.limits);
-        let mut answer =
-            http::Response::new(Either::Left(Response::new(conversation, Arc::clone(&self.cork))));
+        let (hub, guest) = (self.services.hub.clone(), Arc::clone(&self.guest));
+        let conversation = Conversation::new(hub, inbound, guest, identity);
+        let body = Either::Left(Response::new(conversation, Arc::clone(&self.cork)));
+        let mut answer = http::Response::new(Kept { body, _pass: Some(pass) });
         answer.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
         answer
     }
@@ -69,17 +175,59 @@ fn is_compressed(headers: &HeaderMap) -> bool {
     headers.get(ENCODING).is_some_and(|encoding| encoding != "identity")
 }
 
-impl hyper::service::Service<Request<Incoming>> for Services {
+/// The size of a request's headers as HTTP/2 counts it, but for the method and such, which have one.
+fn header_bytes(request: &Request<Incoming>) -> usize {
+    let headers = request.headers().iter();
+    let sizes = headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD);
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let authority = request.uri().authority().map_or(0, |authority| authority.as_str().len());
+    sizes.sum::<usize>() + path + authority
+}
+
+impl Kept {
+    fn tonic(body: Body, pass: impl Into<Option<Pass>>) -> Self {
+        Self { body: Either::Right(body), _pass: pass.into() }
+    }
+}
+
+impl http_body::Body for Kept {
+    type Data = Bytes;
+    type Error = <Either<Response, Body> as http_body::Body>::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for ForGuest {
     type Response = Answer;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (pass, identity) = match self.admit(&request) {
+            Ok(admitted) => admitted,
+            Err(status) => {
+                let refusal = status.into_http().map(|body| Kept::tonic(body, None));
+                return Box::pin(ready(Ok(refusal)));
+            }
+        };
         if request.uri().path() == PATH {
-            return Box::pin(ready(Ok(self.chat(request))));
+            return Box::pin(ready(Ok(self.chat(request, pass, identity))));
         }
         // Always ready, tonic says.
-        let answer = self.others.clone().call(request.map(Body::new));
-        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(Either::Right))))
+        let answer = self.services.others.clone().call(request.map(Body::new));
+        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(|it| Kept::tonic(it, pass)))))
     }
 }

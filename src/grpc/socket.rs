@@ -69,3 +69,9 @@ impl Socket for TcpStream {
         self.set_nodelay(true)
     }
 }
+
+/// Encrypted, it cannot be told: what is written goes through the session's records first.
+impl<S: Socket> Socket for tokio_rustls::server::TlsStream<S> {}
+
+/// A pipe in memory, for servers that no network leads to.
+impl Socket for tokio::io::DuplexStream {}

@@ -4,6 +4,7 @@
 //! person on the text, which is the fault's own sentence.
 
 use crate::chat::{Departure, Fault};
+use crate::keys::Denied;
 use tonic::{Code, Status};
 
 /// The code that a fault ends a stream with. What is forgiven ends none; it has a code all the same,
@@ -12,9 +13,11 @@ use tonic::{Code, Status};
 pub fn code(fault: &Fault) -> Code {
     match fault {
         Fault::NotConnected => Code::FailedPrecondition,
-        Fault::Impersonation => Code::PermissionDenied,
+        Fault::Impersonation | Fault::NotYourName { .. } => Code::PermissionDenied,
         Fault::AlreadyPresent => Code::AlreadyExists,
-        Fault::RoomFull { .. } | Fault::TooFast { .. } => Code::ResourceExhausted,
+        Fault::RoomFull { .. } | Fault::AddressFull { .. } | Fault::TooFast { .. } => {
+            Code::ResourceExhausted
+        }
         Fault::Closing => Code::Unavailable,
         Fault::Text(_)
         | Fault::SecondConnect
@@ -32,6 +35,13 @@ pub fn code(fault: &Fault) -> Code {
 #[must_use]
 pub fn of_fault(fault: &Fault) -> Status {
     Status::new(code(fault), fault.to_string())
+}
+
+/// The status of a request that is not listened to, because of who sent it. It is told before
+/// anything is read, so there is no notice with it.
+#[must_use]
+pub fn of_denial(denied: Denied) -> Status {
+    Status::unauthenticated(denied.to_string())
 }
 
 /// The status that a departure ends a stream with; nothing if it ends well.

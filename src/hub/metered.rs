@@ -4,6 +4,7 @@
 //! happens, or by the sweeper.
 
 use super::Hub;
+use crate::journal;
 use crate::telemetry::{
     export, log,
     metrics::{Metrics, Readings},
@@ -32,6 +33,7 @@ impl Hub {
             lag_max: self.shared.furthest.load(Ordering::Relaxed),
             account: self.books().account,
             log_lines_dropped: log::dropped_lines(),
+            journal_missed: journal::missed(),
             spans_dropped: export::dropped(),
             spans_limited: spans::limited(),
             contexts_malformed: malformed_trace_contexts(),

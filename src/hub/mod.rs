@@ -9,6 +9,7 @@
 //!
 //! It knows nothing of gRPC, and it decides nothing: that is [`crate::chat::Room`]'s.
 
+mod chronicle;
 mod ledger;
 mod metered;
 mod progress;
@@ -23,6 +24,7 @@ mod trace;
 mod visit;
 mod waiters;
 
+pub use chronicle::keep_journal;
 pub use ledger::{Books, Ledger};
 pub use reader::Reader;
 pub use scribe::keep_log;
@@ -37,7 +39,7 @@ use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{Batch, EncodedEntry, Inbound, Roll, encoded::Roster};
 use progress::Progress;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -292,6 +294,16 @@ impl Hub {
     #[must_use]
     pub fn present(&self) -> usize {
         self.lock().room.present().len()
+    }
+
+    /// Whether anybody who holds one of these seats is present.
+    #[must_use]
+    pub fn is_any_present(&self, seats: &BTreeSet<Seat>) -> bool {
+        // Most connections that ask have none, or one.
+        !seats.is_empty() && {
+            let state = self.lock();
+            seats.iter().any(|seat| state.room.holds(*seat))
+        }
     }
 
     /// Where all deliveries went so far.

@@ -8,7 +8,9 @@ mod batch;
 mod codec;
 pub mod encoded;
 pub mod from_pb;
+pub mod original;
 pub mod participant;
+pub mod prefixed;
 mod roll;
 
 /// The types that prost generates from `proto/chittychat.proto`, and tonic's client.

@@ -7,7 +7,11 @@ use super::{encoded::to_reference, from_pb::trace_context, pb};
 use crate::chat::{LamportTime, Participant, Text, TraceContext};
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tonic::{Status, transport::Channel};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
 
 /// What a participant may send.
 #[derive(Clone, Debug)]
@@ -34,6 +38,7 @@ pub struct Stamped {
 }
 
 /// Opens a participant's stream: what is put into `outgoing` is sent, until its sender is dropped.
+/// `bearer` is shown as the metadata `authorization`.
 ///
 /// The Connect must be in `outgoing` before this is awaited: the original's server sends no headers
 /// before it has read a first message.
@@ -42,12 +47,17 @@ pub struct Stamped {
 /// With the status, if the call fails before the first delivery.
 pub async fn open(
     channel: Channel,
+    bearer: Option<MetadataValue<Ascii>>,
     who: Participant,
     outgoing: mpsc::Receiver<Stamped>,
 ) -> Result<Deliveries, Status> {
     let messages = ReceiverStream::new(outgoing).map(move |stamped| to_pb(&stamped, &who));
     let mut client = pb::chitty_chat_service_client::ChittyChatServiceClient::new(channel);
-    let response = client.send_message(messages).await?;
+    let mut request = Request::new(messages);
+    if let Some(bearer) = bearer {
+        request.metadata_mut().insert("authorization", bearer);
+    }
+    let response = client.send_message(request).await?;
     Ok(Deliveries(response.into_inner()))
 }
 

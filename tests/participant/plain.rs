@@ -108,7 +108,7 @@ async fn a_mistake_is_one_sentence() {
         (&["--port", "-1"], "error: the port is -1; 0 to 65535 are allowed\n"),
         (
             &["--server", "localhost"],
-            "error: \"localhost\" is not the address of a server: the port is missing; allowed are host:port and http://host:port\n",
+            "error: \"localhost\" is not the address of a server: the port is missing; allowed are host:port, http://host:port and https://host:port\n",
         ),
         (
             &["--script", "no-such-script"],

@@ -20,7 +20,7 @@ async fn every_command_has_help_and_a_version() {
     let version = run(&["--version"], &[]).await;
     assert_eq!(version.out, concat!("chittychat ", env!("CARGO_PKG_VERSION")));
     let help = run(&["--help"], &[]).await;
-    for command in ["demo", "serve", "join", "healthcheck", "completions"] {
+    for command in ["demo", "serve", "join", "probe", "healthcheck", "completions"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{command} in {}", help.out);
         let own = run(&[command, "--help"], &[]).await;
         assert_eq!(own.code, 0);

@@ -10,7 +10,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 /// Generated from `tests/legacy/original.proto`.
 #[allow(clippy::all, missing_docs)]
-mod pb {
+pub mod pb {
     include!(concat!(env!("OUT_DIR"), "/legacy/proto.rs"));
 }
 
@@ -20,10 +20,10 @@ use pb::{
     chitty_chat_service_server::{ChittyChatService, ChittyChatServiceServer},
 };
 
-const CONNECT: i32 = 0;
-const DISCONNECT: i32 = 1;
-const PUBLISH: i32 = 2;
-const ACK: i32 = 3;
+pub const CONNECT: i32 = 0;
+pub const DISCONNECT: i32 = 1;
+pub const PUBLISH: i32 = 2;
+pub const ACK: i32 = 3;
 const NOTICE: i32 = 4;
 
 /// A participant as the original's client is one.

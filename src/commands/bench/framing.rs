@@ -1,9 +1,11 @@
-//! HTTP/2 and gRPC by hand, as much of it as a load generator needs.
+//! HTTP/2 by hand, as much of it as a load generator needs.
 //!
 //! It writes one kind of request and reads data, and that is all: no header is ever decoded (the one
 //! header block of a stream says nothing that is counted, and what a server refuses it says in a
 //! notice), there is no priority, and no push. The reason is the cost. A client of tonic spends three
 //! to six times what the server spends on a delivery, so a benchmark with it measures the benchmark.
+
+use crate::wire::prefixed::NoMessage;
 
 /// What an HTTP/2 client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -13,10 +15,6 @@ const PATH: &str = "/proto.ChittyChatService/SendMessage";
 const HEAD: usize = 9;
 /// The largest payload that we allow, which is what the standard starts from.
 pub(super) const MAX_PAYLOAD: usize = 16_384;
-/// The bytes before a gRPC message: a flag and a length.
-const PREFIX: usize = 5;
-/// The largest message that is taken. A newcomer's list of who is present may have 1 MiB.
-const MAX_MESSAGE: usize = 4 << 20;
 /// What the server may send ahead, on each stream and on the connection. The generator is to be
 /// limited by its sockets, and not by round trips of window updates.
 pub(super) const WINDOW: u32 = 1 << 30;
@@ -71,10 +69,8 @@ pub(super) enum Garbage {
     LongFrame(usize),
     #[error("it sent a frame whose parts do not fit into it")]
     ShortFrame,
-    #[error("it sent a compressed message, which nobody had asked for")]
-    Compressed,
-    #[error("it sent a message of {0} bytes")]
-    LongMessage(usize),
+    #[error(transparent)]
+    Message(#[from] NoMessage),
 }
 
 /// The first frame in `bytes` and its length, or nothing if it has not come to its end.
@@ -140,54 +136,6 @@ fn window_in(settings: &[u8]) -> Result<Option<u32>, Garbage> {
     Ok(window)
 }
 
-/// Takes the gRPC messages out of a stream's bytes, whose pieces come as they like. What is left of
-/// one waits in `partial` for the rest.
-pub(super) fn messages<E: From<Garbage>>(
-    partial: &mut Vec<u8>,
-    mut bytes: &[u8],
-    mut each: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    while !partial.is_empty() {
-        let wanted = match message_length(partial)? {
-            None => PREFIX,
-            Some(length) => PREFIX + length,
-        };
-        let (now, later) = bytes.split_at(bytes.len().min(wanted - partial.len()));
-        partial.extend_from_slice(now);
-        bytes = later;
-        match message_length(partial)? {
-            Some(length) if partial.len() == PREFIX + length => {
-                let whole = std::mem::take(partial);
-                each(&whole[PREFIX..])?;
-            }
-            // The prefix is whole now, the message is not.
-            Some(_) if !bytes.is_empty() => {}
-            _ => return Ok(()),
-        }
-    }
-    while let Some(length) = message_length(bytes)? {
-        let Some(message) = bytes.get(PREFIX..PREFIX + length) else { break };
-        each(message)?;
-        bytes = &bytes[PREFIX + length..];
-    }
-    partial.extend_from_slice(bytes);
-    Ok(())
-}
-
-/// The length of the message that begins here, if its prefix is there.
-fn message_length(bytes: &[u8]) -> Result<Option<usize>, Garbage> {
-    let Some((prefix, _)) = bytes.split_first_chunk::<PREFIX>() else {
-        return Ok(None);
-    };
-    let [is_compressed, length @ ..] = *prefix;
-    let length = u32::from_be_bytes(length) as usize;
-    match length {
-        _ if is_compressed != 0 => Err(Garbage::Compressed),
-        0..=MAX_MESSAGE => Ok(Some(length)),
-        _ => Err(Garbage::LongMessage(length)),
-    }
-}
-
 fn head(out: &mut Vec<u8>, length: usize, kind: u8, flags: u8, stream: u32) {
     // All that we write is far shorter than a frame may be.
     let [_, length @ ..] = u32::try_from(length).unwrap_or_default().to_be_bytes();
@@ -244,13 +192,6 @@ fn literal(block: &mut Vec<u8>, text: &str) {
     block.extend_from_slice(text.as_bytes());
 }
 
-/// Puts a gRPC message behind others.
-pub(super) fn message(out: &mut Vec<u8>, message: &[u8]) {
-    out.push(0);
-    out.extend_from_slice(&u32::try_from(message.len()).unwrap_or_default().to_be_bytes());
-    out.extend_from_slice(message);
-}
-
 /// Sends gRPC messages, [`MAX_PAYLOAD`] bytes at most. Returns what they count for in flow control.
 pub(super) fn data(out: &mut Vec<u8>, stream: u32, messages: &[u8], is_last: bool) -> i64 {
     head(out, messages.len(), DATA, if is_last { END_STREAM } else { 0 }, stream);
@@ -278,39 +219,6 @@ pub(super) fn pong(out: &mut Vec<u8>, payload: [u8; 8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Everything that `messages` finds if the bytes come in pieces of this size.
-    fn found(bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
-        let (mut partial, mut found) = (Vec::new(), Vec::new());
-        for piece in bytes.chunks(piece) {
-            let kept = messages(&mut partial, piece, |message| {
-                found.push(message.to_vec());
-                Ok::<_, Garbage>(())
-            });
-            assert_eq!(kept, Ok(()));
-        }
-        assert!(partial.is_empty());
-        found
-    }
-
-    #[test]
-    fn messages_are_found_however_they_are_cut() {
-        let sent = [&b"one"[..], b"", b"a longer one", b"x"];
-        let mut bytes = Vec::new();
-        for each in sent {
-            message(&mut bytes, each);
-        }
-        for piece in 1..=bytes.len() {
-            assert_eq!(found(&bytes, piece), sent);
-        }
-    }
-
-    #[test]
-    fn what_is_no_grpc_is_named() {
-        let take = |bytes: &[u8]| messages(&mut Vec::new(), bytes, |_| Ok(()));
-        assert_eq!(take(&[1, 0, 0, 0, 0]), Err(Garbage::Compressed));
-        assert_eq!(take(&[0, 255, 0, 0, 0]), Err(Garbage::LongMessage(255 << 24)));
-    }
 
     #[test]
     fn frames_are_read_as_they_are_written() {

@@ -6,13 +6,14 @@
 use super::{
     checker::{Account, Mark, Violation},
     fields,
-    framing::{self, Garbage},
+    framing::Garbage,
     plain,
     plan::{Plan, Protocol},
     tally::Tally,
 };
 use crate::chat::{LamportTime, Participant, Text, TraceContext};
 use crate::wire::participant::{Outgoing, Stamped, to_pb};
+use crate::wire::prefixed::{self, NoMessage};
 use prost::Message as _;
 use std::io;
 
@@ -24,6 +25,8 @@ const ACK: u64 = 3;
 const NOTICE: u64 = 4;
 /// The most that a message of ours counts for in a window.
 pub(super) const MESSAGE_BYTES: usize = 1024;
+/// The largest delivery that is taken. A newcomer's list of who is present may have 1 MiB.
+const MAX_MESSAGE: usize = 4 << 20;
 /// What a participant keeps for messages that come in pieces.
 const PIECES_BYTES: usize = 4096;
 
@@ -48,6 +51,12 @@ pub(super) enum Fault {
     Io(#[from] io::Error),
     #[error("{0}")]
     Stuck(String),
+}
+
+impl From<NoMessage> for Fault {
+    fn from(fault: NoMessage) -> Self {
+        Self::Garbage(fault.into())
+    }
 }
 
 /// How far somebody has come.
@@ -121,7 +130,7 @@ impl Person {
         let what = what.clone();
         let stamped = Stamped { what, time, seen, trace: TraceContext::default() };
         let mut framed = Vec::with_capacity(MESSAGE_BYTES / 4);
-        framing::message(&mut framed, &to_pb(&stamped, &self.who).encode_to_vec());
+        prefixed::put(&mut framed, &to_pb(&stamped, &self.who).encode_to_vec());
         framed
     }
 
@@ -141,7 +150,8 @@ impl Person {
     /// Bytes of its stream.
     pub(super) fn take(&mut self, bytes: &[u8], tally: &mut Tally) -> Result<(), Fault> {
         let mut partial = std::mem::take(&mut self.partial);
-        let taken = framing::messages(&mut partial, bytes, |message| self.hear(message, tally));
+        let taken =
+            prefixed::take(MAX_MESSAGE, &mut partial, bytes, |message| self.hear(message, tally));
         if partial.is_empty() && partial.capacity() > PIECES_BYTES {
             partial = Vec::new();
         }

@@ -6,6 +6,7 @@
 //! subject needs: <https://docs.nats.io/reference/reference-protocols/nats-protocol>.
 
 use super::framing::{Garbage, MAX_PAYLOAD};
+use crate::wire::prefixed::NoMessage;
 
 /// The longest line of NATS that is taken. Its INFO has some hundred bytes.
 const MAX_LINE: usize = 8 << 10;
@@ -55,7 +56,7 @@ pub(super) fn publish_tcp(text: &str) -> Vec<u8> {
 pub(super) fn read_nats(bytes: &[u8]) -> Result<Option<(Word<'_>, usize)>, Garbage> {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
         return if bytes.len() > MAX_LINE {
-            Err(Garbage::LongMessage(bytes.len()))
+            Err(NoMessage::TooLong(bytes.len()).into())
         } else {
             Ok(None)
         };
@@ -68,7 +69,7 @@ pub(super) fn read_nats(bytes: &[u8]) -> Result<Option<(Word<'_>, usize)>, Garba
             .and_then(|it| it.parse().ok())
             .ok_or(Garbage::ShortFrame)?;
         if length > MAX_PAYLOAD {
-            return Err(Garbage::LongMessage(length));
+            return Err(NoMessage::TooLong(length).into());
         }
         // The text has a line's end too.
         let whole = after + length + 2;

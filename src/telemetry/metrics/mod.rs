@@ -19,7 +19,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// How often samples are taken out of the buffers that they are recorded into. What that bounds is
@@ -35,13 +35,22 @@ pub struct Metrics {
     received: Family,
     rejected: Family,
     closed: Family,
+    connections_refused: Family,
+    requests_refused: Family,
     deliveries: Family,
+    denials: Family,
+    handshakes: Family,
+    reloads: Family,
+    certificate_expiry: Gauge,
     audience: Counter,
     evictions: Counter,
     log_lines_dropped: Counter,
+    journal_missed: Counter,
     spans_dropped: Counter,
     spans_limited: Counter,
     contexts_malformed: Counter,
+    connections_timed_out: Counter,
+    connections: Gauge,
     connected: Gauge,
     lamport_time: Gauge,
     lag_max: Gauge,
@@ -64,6 +73,8 @@ pub struct Readings {
     pub account: Account,
     /// Log lines that were not written.
     pub log_lines_dropped: u64,
+    /// Entries that are missing from the journal.
+    pub journal_missed: u64,
     /// Spans that did not reach the collector.
     pub spans_dropped: u64,
     /// Messages that were not traced for want of spans.
@@ -92,13 +103,22 @@ impl Metrics {
             received: Family::new(&recorder, &table::MESSAGES_RECEIVED),
             rejected: Family::new(&recorder, &table::MESSAGES_REJECTED),
             closed: Family::new(&recorder, &table::STREAMS_CLOSED),
+            connections_refused: Family::new(&recorder, &table::CONNECTIONS_REFUSED),
+            requests_refused: Family::new(&recorder, &table::REQUESTS_REFUSED),
             deliveries: Family::new(&recorder, &table::DELIVERIES),
+            denials: Family::new(&recorder, &table::DENIALS_MADE),
+            handshakes: Family::new(&recorder, &table::TLS_HANDSHAKES),
+            reloads: Family::new(&recorder, &table::KEY_RELOADS),
+            certificate_expiry: gauge(&recorder, &table::CERTIFICATE_EXPIRY),
             audience: counter(&recorder, &table::AUDIENCE),
             evictions: counter(&recorder, &table::EVICTIONS),
             log_lines_dropped: counter(&recorder, &table::LOG_LINES_DROPPED),
+            journal_missed: counter(&recorder, &table::JOURNAL_MISSED),
             spans_dropped: counter(&recorder, &table::SPANS_DROPPED),
             spans_limited: counter(&recorder, &table::SPANS_LIMITED),
             contexts_malformed: counter(&recorder, &table::CONTEXTS_MALFORMED),
+            connections_timed_out: counter(&recorder, &table::CONNECTIONS_TIMED_OUT),
+            connections: gauge(&recorder, &table::CONNECTIONS),
             connected: gauge(&recorder, &table::CONNECTED_CLIENTS),
             lamport_time: gauge(&recorder, &table::LAMPORT_TIME),
             lag_max: gauge(&recorder, &table::LAG_MAX),
@@ -167,6 +187,26 @@ impl Metrics {
         self.closed.add("never_connected", 1);
     }
 
+    /// So many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(open as f64);
+    }
+
+    /// A connection was not let in. The reasons stand in the table.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.connections_refused.add(reason, 1);
+    }
+
+    /// So many connections were cut because nothing came of them.
+    pub fn connections_timed_out(&self, count: u64) {
+        self.connections_timed_out.increment(count);
+    }
+
+    /// A request was refused before its service saw it. The reasons stand in the table.
+    pub fn request_refused(&self, reason: &'static str) {
+        self.requests_refused.add(reason, 1);
+    }
+
     /// A message that was handed to the room at `since` is in the log, and its recipients are awake.
     pub fn fanned_out(&self, since: Instant) {
         self.duration.record(since.elapsed());
@@ -175,6 +215,32 @@ impl Metrics {
     /// A message accepted at `since` was handed to the transport for one recipient.
     pub fn handed_over(&self, since: Instant) {
         self.latency.record(since.elapsed());
+    }
+
+    /// A request was refused because of what its sender showed; the label says why.
+    pub fn denied(&self, reason: &'static str) {
+        self.denials.add(reason, 1);
+    }
+
+    /// A TLS handshake ended; the label says how.
+    pub fn handshake(&self, outcome: &'static str) {
+        self.handshakes.add(outcome, 1);
+    }
+
+    /// New certificates or tokens are in force.
+    pub fn keys_loaded(&self) {
+        self.reloads.add("loaded", 1);
+    }
+
+    /// New certificates or tokens could not be put into force.
+    pub fn keys_refused(&self) {
+        self.reloads.add("refused", 1);
+    }
+
+    /// The server's certificate ends then.
+    pub fn certificate_expires(&self, end: SystemTime) {
+        let since = end.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.certificate_expiry.set(since.as_secs_f64());
     }
 
     fn turned_down(&self, fault: &Fault) {
@@ -191,6 +257,7 @@ impl Metrics {
         self.lamport_time.set(readings.now.to_wire() as f64);
         self.lag_max.set(readings.lag_max as f64);
         self.log_lines_dropped.absolute(readings.log_lines_dropped);
+        self.journal_missed.absolute(readings.journal_missed);
         self.spans_dropped.absolute(readings.spans_dropped);
         self.spans_limited.absolute(readings.spans_limited);
         self.contexts_malformed.absolute(readings.contexts_malformed);
@@ -223,8 +290,10 @@ fn reason(fault: &Fault) -> &'static str {
         Fault::MissingReference => "missing_reference",
         Fault::BadReference(_) => "bad_reference",
         Fault::Impersonation => "impersonation",
+        Fault::NotYourName { .. } => "not_your_name",
         Fault::AlreadyPresent => "already_present",
         Fault::RoomFull { .. } => "room_full",
+        Fault::AddressFull { .. } => "address_full",
         Fault::Closing => "closing",
         Fault::Undecodable(_) => "undecodable",
         Fault::Oversized { .. } => "oversized",
@@ -350,8 +419,10 @@ mod tests {
             Fault::MissingReference,
             Fault::BadReference(IdentFault::NameEmpty),
             Fault::Impersonation,
+            Fault::NotYourName { name: "".into(), yours: Arc::default() },
             Fault::AlreadyPresent,
             Fault::RoomFull { participants: 1 },
+            Fault::AddressFull { participants: 1 },
             Fault::Closing,
             Fault::Undecodable("".into()),
             Fault::Oversized { max_bytes: 1 },

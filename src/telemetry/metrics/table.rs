@@ -82,14 +82,35 @@ const REASONS: &[&str] = &[
     "missing_reference",
     "bad_reference",
     "impersonation",
+    "not_your_name",
     "already_present",
     "room_full",
+    "address_full",
     "closing",
     "undecodable",
     "oversized",
     "negative_time",
     "clock_jump",
 ];
+/// One for each `keys::Denied`.
+const DENIALS: &[&str] = &[
+    "no_certificate",
+    "unknown_issuer",
+    "expired_certificate",
+    "early_certificate",
+    "unusable_certificate",
+    "nameless_certificate",
+    "no_token",
+    "malformed_token",
+    "unknown_token",
+    "different_names",
+];
+const HANDSHAKES: &[&str] = &["done", "timed_out", "broken", "not_http2"];
+const RELOADS: &[&str] = &["loaded", "refused"];
+/// One for each `grpc::door::Refusal`.
+const TURNED_AWAY: &[&str] = &["too_many", "too_many_from_address", "too_fast"];
+/// What `grpc::service` refuses by itself.
+const BEFOREHAND: &[&str] = &["headers", "streams"];
 const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
 /// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
 const ENDS: &[&str] = &[
@@ -113,6 +134,19 @@ const JUMPS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 100.0, 1e3, 1e4, 1e6, 1e8, 2_147_48
 table! {
     CONNECTED_CLIENTS = Metric::new(Kind::Gauge, "chittychat_connected_clients", "participants",
         "Participants that are present.");
+    CONNECTIONS = Metric::new(Kind::Gauge, "chittychat_connections", "connections",
+        "Connections to the chat's port that are open.");
+    CONNECTIONS_REFUSED = Metric::new(Kind::Counter, "chittychat_connections_refused_total",
+        "connections", "Connections that were closed when they had just been accepted, by reason: one \
+        too many in all (limits.connections), from one address (limits.connections_per_address) or \
+        in a second (limits.attempts_per_second).").by("reason", TURNED_AWAY);
+    CONNECTIONS_TIMED_OUT = Metric::new(Kind::Counter, "chittychat_connections_timed_out_total",
+        "connections", "Connections that were cut because for limits.idle_timeout no participant was \
+        present on them and no other request was under way.");
+    REQUESTS_REFUSED = Metric::new(Kind::Counter, "chittychat_requests_refused_total", "requests",
+        "Requests that were refused before their service saw them, by reason: headers that are too \
+        large (limits.header_bytes), or one stream too many (limits.streams_per_connection).")
+        .by("reason", BEFOREHAND);
     MESSAGES_RECEIVED = Metric::new(Kind::Counter, "chittychat_messages_received_total", "messages",
         "Messages received, by what they were. Whatever was refused is unfit.").by("type", TYPES);
     MESSAGES_REJECTED = Metric::new(Kind::Counter, "chittychat_messages_rejected_total", "messages",
@@ -149,8 +183,22 @@ table! {
     LAMPORT_JUMP = Metric::new(Kind::Histogram(JUMPS), "chittychat_lamport_jump", "ticks",
         "How far a received message moved the server's Lamport clock: 1 if the sender's clock was \
         not ahead.");
+    DENIALS_MADE = Metric::new(Kind::Counter, "chittychat_denials_total", "requests",
+        "Requests refused because of what their sender showed or did not show, by reason. Nothing \
+        that came with them was read.").by("reason", DENIALS);
+    TLS_HANDSHAKES = Metric::new(Kind::Counter, "chittychat_tls_handshakes_total", "handshakes",
+        "TLS handshakes, by how they ended. A participant without a certificate that holds finishes \
+        its handshake, and is then refused by request.").by("outcome", HANDSHAKES);
+    KEY_RELOADS = Metric::new(Kind::Counter, "chittychat_key_reloads_total", "files",
+        "Times that new certificates or new tokens were found, by whether they could be put into \
+        force.").by("outcome", RELOADS);
+    CERTIFICATE_EXPIRY = Metric::new(Kind::Gauge, "chittychat_tls_certificate_expiry_time_seconds",
+        "seconds", "When the server's certificate ends, since 1970; 0 if it has none.");
     LOG_LINES_DROPPED = Metric::new(Kind::Counter, "chittychat_log_lines_dropped_total", "lines",
         "Log lines that were not written, because standard error took them too slowly.");
+    JOURNAL_MISSED = Metric::new(Kind::Counter, "chittychat_journal_missed_total", "entries",
+        "Entries that are missing from the journal, because the log overtook it or it could not be \
+        written.");
     SPANS_DROPPED = Metric::new(Kind::Counter, "chittychat_spans_dropped_total", "spans",
         "Spans that were made and did not reach the collector.");
     SPANS_LIMITED = Metric::new(Kind::Counter, "chittychat_spans_limited_total", "messages",

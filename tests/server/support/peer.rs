@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{
-    Status, Streaming,
+    Request, Status, Streaming,
     transport::{Channel, Endpoint},
 };
 
@@ -38,9 +38,23 @@ impl Peer {
 
     /// Opens a stream on a connection that there is already.
     pub async fn open_on(channel: Channel, name: &str) -> Result<Self, Status> {
+        Self::open_showing(channel, name, None).await
+    }
+
+    /// Opens a stream likewise, with this as the metadata `authorization`.
+    pub async fn open_showing(
+        channel: Channel,
+        name: &str,
+        authorization: Option<&str>,
+    ) -> Result<Self, Status> {
         let (outgoing, messages) = mpsc::unbounded_channel();
         let mut client = ChittyChatServiceClient::new(channel.clone());
-        let call = client.send_message(UnboundedReceiverStream::new(messages));
+        let mut request = Request::new(UnboundedReceiverStream::new(messages));
+        if let Some(value) = authorization {
+            let value = value.parse().expect("it can stand in metadata");
+            request.metadata_mut().insert("authorization", value);
+        }
+        let call = client.send_message(request);
         let incoming = within("the stream opens", call).await?.into_inner();
         let outgoing = Some(outgoing);
         Ok(Self { name: name.to_owned(), clock: 1, latest: 0, outgoing, incoming, channel })

@@ -10,7 +10,7 @@ use h2::{
 };
 use prost::Message as _;
 use std::{future::poll_fn, net::SocketAddr};
-use tokio::{net::TcpStream, task::AbortHandle};
+use tokio::{net::TcpStream, task::JoinHandle};
 use tonic::{Code, Status};
 
 /// The bytes before each message: whether it is compressed, and its length.
@@ -29,7 +29,7 @@ pub fn frame(message: &[u8]) -> Bytes {
 #[derive(Debug)]
 pub struct Connection {
     requests: SendRequest<Bytes>,
-    driver: AbortHandle,
+    driver: JoinHandle<()>,
 }
 
 impl Connection {
@@ -43,8 +43,13 @@ impl Connection {
         let (requests, driver) =
             within("HTTP/2", builder.handshake(socket)).await.expect("the server speaks HTTP/2");
         // How a connection ends is seen by its streams.
-        let driver = tokio::spawn(async move { driver.await.unwrap_or_default() }).abort_handle();
+        let driver = tokio::spawn(async move { driver.await.unwrap_or_default() });
         Self { requests, driver }
+    }
+
+    /// Waits until it is closed, by whomever.
+    pub async fn closed(&mut self) {
+        within("the connection is closed", &mut self.driver).await.unwrap_or_default();
     }
 
     /// Opens a stream.

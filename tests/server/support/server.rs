@@ -29,7 +29,12 @@ pub struct Server {
 impl Server {
     /// Starts a server with these variables, and waits until it says where it listens.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
-        Self::of(Process::start(&SERVE, variables)).await
+        Self::start_with(&[], variables).await
+    }
+
+    /// Starts a server with more arguments, and these variables.
+    pub async fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::of(Process::start(&[&SERVE[..], arguments].concat(), variables)).await
     }
 
     /// Starts a server whose log is read as far as where it listens, and then no further.
