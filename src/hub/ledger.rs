@@ -3,8 +3,8 @@
 //! They are written once for each message and once for each batch that a reader writes, never for
 //! each delivery.
 
+use super::sync::atomic::{AtomicU64, Ordering};
 use crate::chat::{Settlement, invariant::Account};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The running sums.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 //! A scrape takes the room's lock for two numbers and no longer; everything else is counted as it
 //! happens, or by the sweeper.
 
-use super::Hub;
+use super::{Hub, sync::atomic::Ordering};
 use crate::journal;
 use crate::telemetry::{
     export, log,
@@ -11,7 +11,7 @@ use crate::telemetry::{
     spans,
 };
 use crate::wire::from_pb::malformed_trace_contexts;
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 impl Hub {
     /// The room's metrics.

@@ -10,6 +10,8 @@
 //! It knows nothing of gRPC, and it decides nothing: that is [`crate::chat::Room`]'s.
 
 mod chronicle;
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings;
 mod ledger;
 mod metered;
 mod progress;
@@ -17,7 +19,8 @@ mod reader;
 mod scribe;
 mod seated;
 mod sweeper;
-#[cfg(test)]
+mod sync;
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 mod throttle;
 mod trace;
@@ -40,12 +43,13 @@ use crate::wire::{Batch, EncodedEntry, Inbound, Roll, encoded::Roster};
 use progress::Progress;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError},
     thread,
     time::{Duration, Instant},
+};
+use sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use throttle::Throttle;
 use tokio::sync::watch;

@@ -5,12 +5,15 @@
 //! that, then. A stream whose connection takes no more bytes can outlast its eviction by any time,
 //! and what it was owed must not be missing from the books for as long.
 
-use super::Ledger;
-use crate::chat::Position;
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use super::{
+    Ledger,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
+use crate::chat::Position;
+use std::sync::PoisonError;
 
 /// See the module's text.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! new. It holds a segment, never the log: however long nobody polls it, it keeps no more entries alive
 //! than stand in one.
 
-use super::{Hub, waiters::Slot};
+use super::{Hub, sync::atomic::Ordering, waiters::Slot};
 use crate::chat::{
     Position,
     log::{Overtaken, Segment},
@@ -12,7 +12,7 @@ use crate::chat::{
 use crate::wire::EncodedEntry;
 use std::{
     future::poll_fn,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 

@@ -9,12 +9,13 @@
 //! appender moves the head first and wakes after that. All four steps are sequentially consistent, so
 //! one of the two sees the other.
 
+use super::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 use slab::Slab;
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError},
     task::Waker,
 };
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Plants each bug of tests/sim/mutations in a copy of the tree, and plays seeds until it is caught.
+"""Plants each bug of tests/sim/mutations in a copy of the tree, and looks whether it is caught: by the
+simulation, which plays seeds until one fails, or, for those in the folder `threads`, by the trial of orders
+in src/hub/interleavings.rs.
 
 A simulation that finds nothing proves nothing until it is known what it would find. Each patch is one
 mistake that somebody could make; none of them is ever in the product's own tree.
@@ -61,11 +63,16 @@ def check(patches):
     return stale == 0
 
 
-def build():
-    """The simulation of the copy, or what the compiler said."""
-    command = ["cargo", "test", "--locked", "--test", "sim", "--no-run", "--target-dir", str(SCRATCH / "build")]
+def is_of_threads(patch):
+    return patch.parent.name == "threads"
+
+
+def build(patch):
+    """The tests of the copy that are to catch it, or what the compiler said."""
+    which = ["--features", "shuttle", "--lib"] if is_of_threads(patch) else ["--test", "sim"]
+    command = ["cargo", "test", "--locked", *which, "--no-run", "--target-dir", str(SCRATCH / "build")]
     outcome = run(*command, cwd=TREE)
-    found = re.search(r"Executable tests/sim/main.rs \((.*)\)", outcome.stderr)
+    found = re.search(r"Executable (?:tests/sim/main.rs|unittests src/lib.rs) \((.*)\)", outcome.stderr)
     return (pathlib.Path(found[1]), "") if found else (None, outcome.stderr)
 
 
@@ -77,6 +84,14 @@ def hunt(binary, seeds):
     said = outcome.stdout + outcome.stderr
     caught = [(int(seed), why) for seed, why in re.findall(r"seed (\d+) failed: ([^\n]*)", said)]
     return min(caught) if caught else None
+
+
+def try_orders(binary):
+    """Tries orders of threads: which scenes caught it, and what they said."""
+    outcome = run(str(binary), "interleavings", cwd=TREE, env=os.environ | {"RUST_BACKTRACE": "0"})
+    scenes = re.findall(r"interleavings::(\w+) \.\.\. FAILED", outcome.stdout)
+    said = re.findall(r"panicked at [^\n]*\n([^\n]*)", outcome.stdout + outcome.stderr)
+    return (", ".join(sorted(scenes)), said[0][:80].replace("|", "/")) if scenes else None
 
 
 def shown(why):
@@ -93,30 +108,33 @@ def main():
     parser.add_argument("--check", action="store_true", help="only see whether the patches apply")
     parser.add_argument("--seeds", type=int, default=200, help="seeds to play before giving up [200]")
     arguments = parser.parse_args()
-    patches = sorted(MUTATIONS.glob("*.patch"))
+    patches = sorted(MUTATIONS.rglob("*.patch"), key=lambda patch: (is_of_threads(patch), patch.stem))
     patches = [patch for patch in patches if not arguments.names or patch.stem in arguments.names]
     if not patches:
         sys.exit("no such bug; see tests/sim/mutations")
     refresh()
     if arguments.check:
         sys.exit(0 if check(patches) else 1)
-    print("| planted bug | caught by seed number | what broke |\n|---|---:|---|", flush=True)
+    print("| planted bug | caught by | what broke |\n|---|---|---|", flush=True)
     escaped = 0
     for patch in patches:
         outcome = apply(patch)
         if outcome.returncode:
             sys.exit(f"{patch.stem} does not apply: {outcome.stderr}")
-        binary, complaint = build()
-        caught = hunt(binary, arguments.seeds) if binary else None
+        binary, complaint = build(patch)
+        caught = None
+        if binary:
+            caught = try_orders(binary) if is_of_threads(patch) else hunt(binary, arguments.seeds)
         refresh()
         if not binary:
             sys.exit(f"{patch.stem} does not compile:\n{complaint}")
         if caught:
-            seed, why = caught
-            print(f"| {patch.stem} | {seed + 1} | {shown(why)} |", flush=True)
+            by, why = caught
+            by = by if is_of_threads(patch) else f"seed {by + 1}"
+            print(f"| {patch.stem} | {by} | {shown(why)} |", flush=True)
         else:
             escaped += 1
-            print(f"| {patch.stem} | not within {arguments.seeds} | |", flush=True)
+            print(f"| {patch.stem} | nothing | |", flush=True)
     print(f"\n{len(patches) - escaped} of {len(patches)} caught")
     sys.exit(1 if escaped else 0)
 
