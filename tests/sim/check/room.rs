@@ -298,7 +298,8 @@ impl<'a> Model<'a, '_> {
                 self.tally.evicted += 1;
                 let bound = self.facts.plan.max_lag.min(self.facts.plan.capacity);
                 let got = &self.facts.streams[id].got;
-                let got = got.iter().filter(|got| got.at <= at).count();
+                // What came in the same millisecond may have been read after the eviction.
+                let got = got.iter().filter(|got| got.at < at).count();
                 let story = self.stories.entry(id).or_default();
                 let latest = got.checked_sub(1).and_then(|last| story.dues.get(last));
                 let latest = latest.map_or(0, |due| due.entry as u64);
