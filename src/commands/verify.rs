@@ -11,7 +11,7 @@ mod text_log;
 mod trace_files;
 
 use super::Failure;
-use crate::causality::{self, History};
+use crate::causality::{self, Graph, History};
 use clap::ValueEnum;
 use std::{
     io::{self, Write as _},
@@ -50,6 +50,20 @@ pub enum Format {
     Json,
     /// `JUnit` XML, a test for each promise
     Junit,
+}
+
+/// What one record in memory says, whichever form it has.
+///
+/// # Errors
+/// With the line that cannot be read, or if it is of two servers.
+pub fn graph_of(record: &[u8]) -> Result<Graph, Failure> {
+    let mut history = History::default();
+    let mut spans = spans::Spans::default();
+    inputs::read_bytes(&mut history, &mut spans, record)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    // A remark on what is missing is for people.
+    let _ = spans.put_into(&mut history);
+    history.graph().map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// Checks, and prints what came of it.

@@ -6,6 +6,7 @@
 
 use super::{from_pb, pb};
 use crate::chat::{Draft, Fault};
+use bytes::Buf;
 use prost::Message as _;
 use tonic::{
     Status,
@@ -14,6 +15,14 @@ use tonic::{
 
 /// What came in: a draft, or what makes it none.
 pub type Inbound = Result<Draft, Fault>;
+
+/// One message, without its prefix.
+pub fn decode(message: impl Buf) -> Inbound {
+    match pb::Message::decode(message) {
+        Ok(message) => from_pb::draft(message),
+        Err(error) => Err(Fault::Undecodable(error.to_string().into())),
+    }
+}
 
 /// The decoder. See the module's text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,10 +33,7 @@ impl Decoder for RoomDecoder {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Inbound>, Status> {
-        Ok(Some(match pb::Message::decode(buffer) {
-            Ok(message) => from_pb::draft(message),
-            Err(error) => Err(Fault::Undecodable(error.to_string().into())),
-        }))
+        Ok(Some(decode(buffer)))
     }
 
     /// A small buffer, because a participant holds it for as long as it is present: tonic's default

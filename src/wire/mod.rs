@@ -20,7 +20,7 @@ pub mod pb {
 }
 
 pub use batch::Batch;
-pub use codec::{Inbound, RoomDecoder};
+pub use codec::{Inbound, RoomDecoder, decode};
 pub use encoded::{EncodedEntry, Traceparent, Tracing};
 pub use roll::Roll;
 

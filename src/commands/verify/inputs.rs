@@ -8,7 +8,7 @@ use crate::journal::{
 };
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -48,15 +48,34 @@ pub(super) fn read_all(
     inputs.sort_by(|one, other| one.0.cmp(&other.0));
     for (form, path, input) in inputs {
         let file = history.file(path.display().to_string());
-        let read = match form {
-            Form::Journal(..) => Reader::new(history, file).read(input),
-            Form::Text => text_log::read(history, file, input),
-            Form::Otlp => trace_files::read_otlp(spans, file, input),
-            Form::Jaeger => trace_files::read_jaeger(spans, file, input),
-        };
-        read.map_err(|error| in_file(path, &error))?;
+        read(history, spans, (form, file), input).map_err(|error| in_file(path, &error))?;
     }
     Ok(())
+}
+
+/// Reads what is no file into a history.
+pub(super) fn read_bytes(
+    history: &mut History,
+    spans: &mut Spans,
+    bytes: &[u8],
+) -> Result<(), LineError> {
+    let file = history.file("bytes");
+    let glance = &bytes[..bytes.len().min(GLANCE)];
+    read(history, spans, (recognise(glance), file), bytes)
+}
+
+fn read(
+    history: &mut History,
+    spans: &mut Spans,
+    (form, file): (Form, u32),
+    input: impl BufRead,
+) -> Result<(), LineError> {
+    match form {
+        Form::Journal(..) => Reader::new(history, file).read(input),
+        Form::Text => text_log::read(history, file, input),
+        Form::Otlp => trace_files::read_otlp(spans, file, input),
+        Form::Jaeger => trace_files::read_jaeger(spans, file, input),
+    }
 }
 
 fn in_file(path: &Path, error: &LineError) -> String {
