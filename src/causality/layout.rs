@@ -11,7 +11,10 @@
 //! Graph + Window ── Layout::of ──> columns, rows, dots, arrows ── labels::place ──> boxes
 //! ```
 
+pub mod labels;
 mod plan;
+pub mod text;
+pub mod words;
 
 use super::{
     event::Subject,

@@ -17,6 +17,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod assume;
 pub mod check;
 pub mod cone;
 pub mod event;
@@ -30,6 +31,7 @@ mod place;
 pub mod replay;
 pub mod resolve;
 
+pub use assume::assume;
 pub use check::{Promise, Report, check};
 pub use cone::{Cone, Relation};
 pub use event::{Event, Kind, Subject};
