@@ -5,6 +5,7 @@ pub mod completions;
 pub mod demo;
 mod guard;
 pub mod healthcheck;
+mod inputs;
 pub mod join;
 pub mod probe;
 mod secrets;
