@@ -36,9 +36,8 @@ pub fn assume(graph: Graph, within: &RangeInclusive<u64>) -> Graph {
             Kind::Sent(subject) => {
                 for (time, person) in (fact.time..).zip(graph.pools.people(fact.people)) {
                     let Some(node) = graph.node_of(person) else { continue };
-                    if fates.fate_at_the_end(&graph, time, person) == Fate::Unknown {
-                        lives[node as usize].is_sent(fact, subject, time);
-                    }
+                    let fate = fates.fate_at_the_end(&graph, time, person);
+                    lives[node as usize].is_sent(fact, subject, (time, fate));
                 }
             }
             Kind::Opened | Kind::Lost => {}
@@ -51,6 +50,8 @@ pub fn assume(graph: Graph, within: &RangeInclusive<u64>) -> Graph {
 struct Life {
     /// True if the node left no record, so that all of it is to be assumed; otherwise the last is.
     is_unrecorded: bool,
+    /// True if it is known from log lines, which have none for the Ack.
+    logs_no_ack: bool,
     /// True if its messages say what it had seen: then nothing else came before them.
     says_what_it_saw: bool,
     /// Times that are taken.
@@ -67,6 +68,7 @@ impl Life {
         let is_placed = |fact: &Fact| fact.evidence == Evidence::Placed;
         Self {
             is_unrecorded: !node.record.is_own,
+            logs_no_ack: node.record.is_own && !node.record.names_causes && !node.record.is_sampled,
             says_what_it_saw: node.facts.iter().any(is_placed),
             taken: node.facts.iter().map(|fact| fact.time).collect(),
             own: 0,
@@ -81,12 +83,12 @@ impl Life {
         self.own = time;
     }
 
-    /// The server sent it something that it is not known to have received.
-    fn is_sent(&mut self, fact: &Fact, subject: Subject, time: u64) {
-        let kind = Kind::Received(subject);
-        // A log of the original's does not say that the Ack came; whoever logged all else got it.
-        if self.is_unrecorded || subject == Subject::Ack {
-            self.pending.push_back(Fact { kind, cause: time, ..*fact });
+    /// The server sent it something, and this is what is known to have become of it.
+    fn is_sent(&mut self, fact: &Fact, subject: Subject, (time, fate): (u64, Fate)) {
+        let is_unknown = self.is_unrecorded && fate == Fate::Unknown;
+        let is_unlogged = self.logs_no_ack && subject == Subject::Ack && fate != Fate::Delivered;
+        if is_unknown || is_unlogged {
+            self.pending.push_back(Fact { kind: Kind::Received(subject), cause: time, ..*fact });
         }
     }
 

@@ -107,19 +107,26 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// What was said in a message. If neither end recorded it, whoever heard it may have.
+    /// What was said in a message, as it was written: for whoever escapes it.
+    #[must_use]
+    pub fn said(&self, at: At) -> Option<&'a str> {
+        self.text(self.graph.fact(at))
+    }
+
+    /// What was said. If this end did not record it, the other may have, or whoever heard it.
     fn text(&self, fact: &Fact) -> Option<&'a str> {
         let graph = self.graph;
-        let heard = || {
+        graph.pools.text(fact.text).or_else(|| {
             let server = graph.server().filter(|_| fact.message > 0)?;
             let accepted = server.fact_with(fact.message)?;
             let told = server.facts.get(accepted + 1)?;
             let is_it = told.kind == Kind::Sent(Subject::Publish) && told.message == fact.message;
             let first = server.place_of(accepted + 1);
-            let told = graph.sent(0, first..first + if is_it { told.count } else { 0 });
-            told.iter().find_map(|(_, heard)| graph.pools.text(graph.fact(*heard).text))
-        };
-        graph.pools.text(fact.text).or_else(heard)
+            let heard = graph.sent(0, first..first + if is_it { told.count } else { 0 });
+            let mut heard = heard.iter().map(|(_, heard)| graph.fact(*heard).text);
+            let said = graph.pools.text(server.facts[accepted].text);
+            said.or_else(|| heard.find_map(|text| graph.pools.text(text)))
+        })
     }
 
     fn person(&self, at: At) -> Option<u32> {
