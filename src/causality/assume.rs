@@ -79,6 +79,7 @@ impl Life {
 
     fn make(&mut self, kind: Kind, time: u64, of: &Fact) {
         let evidence = Evidence::Assumed;
+        self.taken.insert(time);
         self.made.push(Fact { kind, evidence, time, count: 1, seen: 0, ..*of });
         self.own = time;
     }
@@ -106,14 +107,16 @@ impl Life {
             self.receive_until(latest.saturating_sub(room - 1));
         }
         if is_connect && self.own + room <= latest {
-            let opened = if fact.cause > 0 { fact.cause - 1 } else { self.own + 1 };
-            self.make(Kind::Opened, opened, &Fact::new(Kind::Opened, opened));
+            let opened = if fact.cause > 0 { fact.cause - 1 } else { self.free(self.own) };
+            if !self.taken.contains(&opened) {
+                self.make(Kind::Opened, opened, &Fact::new(Kind::Opened, opened));
+            }
         }
         if fact.cause > 0 {
             self.own = self.own.max(fact.cause);
             return None;
         }
-        let sent = self.own + 1;
+        let sent = self.free(self.own);
         if sent > latest {
             return None;
         }
@@ -121,13 +124,19 @@ impl Life {
         Some(sent)
     }
 
+    /// The next time that is not taken. A clock never gives one twice.
+    fn free(&self, after: u64) -> u64 {
+        let mut time = after.saturating_add(1);
+        while self.taken.contains(&time) && time < u64::MAX {
+            time += 1;
+        }
+        time
+    }
+
     /// Receives what has been sent to it, as long as that can have been before a time.
     fn receive_until(&mut self, end: u64) {
         while let Some(next) = self.pending.front().copied() {
-            let mut time = self.own.max(next.cause).saturating_add(1);
-            while self.taken.contains(&time) {
-                time += 1;
-            }
+            let time = self.free(self.own.max(next.cause));
             if time >= end {
                 break;
             }

@@ -125,11 +125,12 @@ fn times(graph: &Graph) -> (u64, u64) {
 }
 
 fn nothing(graph: &Graph, window: &Window) -> String {
-    let Window { from, to, .. } = window;
+    let from = window.from;
+    let to = if window.to == u64::MAX { "on".to_owned() } else { format!("to {}", window.to) };
     match times(graph) {
         (0, 0) => "nothing is recorded in this, so there is nothing to draw".to_owned(),
         (first, last) => {
-            format!("nothing happened from {from} to {to}; the times here are {first} to {last}")
+            format!("nothing happened from {from} {to}; the times here are {first} to {last}")
         }
     }
 }

@@ -43,15 +43,15 @@ impl Entry {
     }
 }
 
-/// The entries, in as many lines as they need below `top` in a picture of this width; and where they end.
+/// The entries, from a point on in lines of about this width; and how far they go, across and down.
 pub(super) fn entries(
     graph: &Graph,
     layout: &Layout,
-    at: (u32, u32),
+    (start, top): (u32, u32),
     wide: u32,
-) -> (Vec<Entry>, u32) {
-    let (start, top) = at;
+) -> (Vec<Entry>, (u32, u32)) {
     let (mut left, mut middle) = (start, top + LINE / 2);
+    let mut right = start;
     let entries = used(graph, layout).into_iter().map(|(key, words)| {
         let width = SHAPE + width(words, SIZE);
         if left > start && left + width > wide {
@@ -59,11 +59,12 @@ pub(super) fn entries(
             middle += LINE + 6;
         }
         let entry = Entry { key, words, left, middle };
+        right = right.max(left + width);
         left += width + SPACE;
         entry
     });
     let entries: Vec<_> = entries.collect();
-    (entries, middle + LINE / 2)
+    (entries, (right, middle + LINE / 2))
 }
 
 fn used(graph: &Graph, layout: &Layout) -> Vec<(Key, &'static str)> {

@@ -46,9 +46,10 @@ pub fn svg(graph: &Graph, layout: &Layout) -> String {
     let placed = labels::place(graph, layout);
     let drawing = Drawing { graph, layout, words: Words::of(graph), placed: &placed };
     let lines = placed.bottom();
-    let (entries, end) = legend::entries(graph, layout, (20, lines + 20), placed.width);
-    let (width, height) = (placed.width, end + 16);
-    let speakers = layout.columns.len().min(COLOURS);
+    let (entries, ends) = legend::entries(graph, layout, (20, lines + 20), placed.width);
+    let (width, height) = (placed.width.max(ends.0 + 20), ends.1 + 16);
+    let participants = layout.columns.iter().filter(|column| column.place != 0);
+    let speakers = participants.count().min(COLOURS);
     // Writing to a string does not fail, here and below.
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 \
@@ -231,7 +232,7 @@ impl Drawing<'_> {
             End::Dot(dot) => place(&self.layout.dots[dot]),
             End::Above(column) => (towards(column, 75), Placed::top()),
             End::Below(column) => (towards(column, 75), self.placed.bottom()),
-            End::Lost(column, _) => (towards(column, 62), from.1 + ROW * 2 / 3),
+            End::Lost(column, _) => (towards(column, 62), from.1 + ROW / 2),
         }
     }
 
@@ -328,8 +329,8 @@ fn outline(shape: Shape, is_hollow: bool, class: &str, (x, y): (u32, u32)) -> St
     format!("<path class=\"dot {fill}{kind}{class}\" d=\"{path}\"")
 }
 
-/// Where something ended for good.
+/// Where something ended for good. It is as high as there is room between the words of two rows.
 fn cross(svg: &mut String, (x, y): (u32, u32)) {
-    let (left, top) = (x - 5, y - 5);
-    let _ = writeln!(svg, "<path class=\"cross\" d=\"M{left} {top}l10 10m0 -10l-10 10\"/>");
+    let (left, top) = (x - 4, y - 4);
+    let _ = writeln!(svg, "<path class=\"cross\" d=\"M{left} {top}l8 8m0 -8l-8 8\"/>");
 }
