@@ -7,6 +7,8 @@
 //! - [`story`]: losses, windows, choices, and the vector clocks
 //! - [`ticks`]: the trace in which a Lamport tick is a millisecond
 
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
 mod golden;
 mod hostile;
 mod picture;

@@ -103,7 +103,7 @@ fn what_cannot_be_drawn_is_refused_with_a_reason() {
     let (code, why) = refused(&["--from", "9", "--to", "8"], &first());
     assert_eq!((code, &*why), (2, "error: --from 9 is later than --to 8\n"));
     let (code, why) = refused(&["--from", "99"], &first());
-    assert!(why.contains("nothing happened from 99 on; the times here are 1 to 24"), "{why}");
+    assert!(why.contains("nothing happened from 99 on; the times here are 1 to 23"), "{why}");
     assert_eq!(code, 2);
     let (code, why) = refused(&[], &[fixture("no-such-file")]);
     assert_eq!(code, 2);
