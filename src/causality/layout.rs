@@ -72,7 +72,7 @@ impl Seating {
             }
             Self::Outward => {
                 let distance = signed(rank / 2) + 1;
-                if rank % 2 == 0 { -distance } else { distance }
+                if rank.is_multiple_of(2) { -distance } else { distance }
             }
         }
     }

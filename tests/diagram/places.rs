@@ -68,7 +68,7 @@ fn graph(names: &[String], steps: &[Step], has_server: bool) -> Graph {
         let fact = match step.kind {
             11 => Fact { people, ..Fact::new(Kind::Lost, time) },
             10 => Fact::new(Kind::Opened, time),
-            _ if step.which % 2 == 0 || sends.is_empty() => {
+            _ if step.which.is_multiple_of(2) || sends.is_empty() => {
                 sends.push((node, time));
                 Fact { people, text, message: time, ..Fact::new(Kind::Sent(subject), time) }
             }
