@@ -96,7 +96,7 @@ fn graph(names: &[String], steps: &[Step], has_server: bool) -> Graph {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn words_never_overlap((names, steps, has_server) in histories(), outward in any::<bool>()) {
