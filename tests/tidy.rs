@@ -214,6 +214,7 @@ fn links_in_the_documents_lead_somewhere() {
         "README.md",
         "CONTRIBUTING.md",
         "docs/clocks.md",
+        "docs/diagram.md",
         "docs/journal.md",
         "docs/verify.md",
         "docs/architecture.md",

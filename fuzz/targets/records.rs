@@ -1,6 +1,6 @@
 //! Any bytes as a record of any form (a log, spans, an answer of Jaeger's), to the verdict on it.
 
-use chittychat::commands::verify::graph_of;
+use chittychat::commands::graph_of;
 
 /// Reads and checks it.
 pub fn run(data: &[u8]) {

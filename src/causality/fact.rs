@@ -73,6 +73,8 @@ pub enum Evidence {
     Implied,
     /// Its place follows from what a later message says it has seen, and its time from the rules.
     Placed,
+    /// It must have happened, as early as it can have been: see [`assume`](mod@super::assume).
+    Assumed,
 }
 
 /// A piece of a pool: where it begins and how long it is.

@@ -8,30 +8,38 @@
 //!
 //! ```text
 //! records ──> History ── graph() ──> Graph ──> Cone, Relation, chain
-//!                                       └────> check::check ──> Report
+//!                                       ├────> check::check ──> Report
+//!                                       └────> assume ──> Layout ──> SVG, Mermaid, ShiViz
 //! ```
 //!
 //! Reading order: [`event`] and [`replay`]; then [`fact`] (an event as it is kept by the million),
 //! [`history`] and [`resolve`] (which records are one process), [`graph`] (happened-before), [`cone`]
-//! (what may be asked of it) and [`mod@check`] (the promises).
+//! (what may be asked of it) and [`mod@check`] (the promises); then [`mod@assume`], [`layout`] and
+//! [`diagram`] (a picture of it).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod assume;
 pub mod check;
 pub mod cone;
+pub mod diagram;
 pub mod event;
 pub mod fact;
+pub mod fate;
 pub mod graph;
 pub mod history;
 mod infer;
+pub mod layout;
 mod place;
 pub mod replay;
 pub mod resolve;
 
+pub use assume::assume;
 pub use check::{Promise, Report, check};
 pub use cone::{Cone, Relation};
 pub use event::{Event, Kind, Subject};
 pub use fact::{Evidence, Fact, Identity, Pools, Source};
 pub use graph::{At, Gap, Graph, Node, Record};
 pub use history::{History, Medium, Track};
+pub use layout::{Layout, Window};
 pub use replay::Replay;

@@ -3,14 +3,18 @@
 pub mod bench;
 pub mod completions;
 pub mod demo;
+pub mod diagram;
 mod guard;
 pub mod healthcheck;
+mod inputs;
 pub mod join;
 pub mod probe;
 mod secrets;
 pub mod serve;
 pub mod token;
 pub mod verify;
+
+pub use inputs::graph_of;
 
 use clap::{Parser, Subcommand};
 use std::{fmt, io};
@@ -43,6 +47,8 @@ pub enum Command {
     Token(token::Args),
     /// Check recorded events: the clock condition, and every other promise
     Verify(verify::Args),
+    /// Draw recorded events: who sent what to whom, and when by their clocks
+    Diagram(diagram::Args),
     /// Do to a server what clients do in the end, and say what it survived
     Probe(probe::Args),
     /// Ask a server whether it is serving: exit code 0 if it is, 1 if not
@@ -64,6 +70,7 @@ impl Cli {
             Command::Bench(args) => bench::run(args).await,
             Command::Token(args) => token::run(&args),
             Command::Verify(args) => verify::run(args).await,
+            Command::Diagram(args) => diagram::run(args).await,
             Command::Probe(args) => probe::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
             Command::Completions(args) => completions::run(&args),

@@ -3,20 +3,12 @@
 //! It takes any mix of records, tells by their content what they are, puts them together into one
 //! history and says of each promise what became of it. It needs no server and changes nothing.
 
-mod http;
-mod inputs;
 mod print;
-mod spans;
-mod text_log;
-mod trace_files;
 
-use super::Failure;
-use crate::causality::{self, Graph, History};
+use super::{Failure, inputs::Inputs};
+use crate::causality;
 use clap::ValueEnum;
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-};
+use std::io::{self, Write as _};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -27,12 +19,8 @@ use std::{
     Exit code 0: nothing is broken. 1: a promise is broken. 2: something cannot be read."
 )]
 pub struct Args {
-    /// Records to be checked together
-    #[arg(value_name = "FILE", required_unless_present = "jaeger")]
-    files: Vec<PathBuf>,
-    /// Also the spans of the chat's services at Jaeger's query port, such as http://127.0.0.1:16686
-    #[arg(long, value_name = "URL")]
-    jaeger: Option<String>,
+    #[command(flatten)]
+    inputs: Inputs,
     /// Demand the exact rules: each time is max + 1, and fan-outs go round the ring
     #[arg(long)]
     strict: bool,
@@ -52,34 +40,13 @@ pub enum Format {
     Junit,
 }
 
-/// What one record in memory says, whichever form it has.
-///
-/// # Errors
-/// With the line that cannot be read, or if it is of two servers.
-pub fn graph_of(record: &[u8]) -> Result<Graph, Failure> {
-    let mut history = History::default();
-    let mut spans = spans::Spans::default();
-    inputs::read_bytes(&mut history, &mut spans, record)
-        .map_err(|error| Failure::Usage(error.to_string()))?;
-    // A remark on what is missing is for people.
-    let _ = spans.put_into(&mut history);
-    history.graph().map_err(|error| Failure::Usage(error.to_string()))
-}
-
 /// Checks, and prints what came of it.
 ///
 /// # Errors
 /// If a promise is broken, or something cannot be read.
 pub async fn run(args: Args) -> Result<(), Failure> {
     let checking = move || {
-        let mut history = History::default();
-        let mut spans = spans::Spans::default();
-        inputs::read_all(&mut history, &mut spans, &args.files).map_err(Failure::Usage)?;
-        if let Some(url) = &args.jaeger {
-            trace_files::ask_jaeger(&mut history, &mut spans, url).map_err(Failure::Usage)?;
-        }
-        let remark = spans.put_into(&mut history);
-        let graph = history.graph().map_err(|error| Failure::Usage(error.to_string()))?;
+        let (graph, remark) = args.inputs.read().map_err(Failure::Usage)?;
         let report = causality::check(&graph, args.strict);
         let printed = match args.format {
             Format::Text => print::text(&graph, &report, remark.as_deref()),

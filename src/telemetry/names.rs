@@ -34,6 +34,10 @@ pub const LAMPORT_CAUSE_NODE: &str = "lamport.cause.node";
 pub const LAMPORT_CAUSE_TIME: &str = "lamport.cause.time";
 /// On a span that stands for many deliveries: the Lamport time of the last.
 pub const LAMPORT_TIME_LAST: &str = "lamport.time.last";
+/// On a span of a replayed conversation: true if the node did not record the event itself.
+pub const LAMPORT_INFERRED: &str = "lamport.inferred";
+/// On a span of a replayed conversation: what happened, in words. It has what was said.
+pub const LAMPORT_SENTENCE: &str = "lamport.sentence";
 
 /// The node at the other end.
 pub const PEER: &str = "chittychat.peer";

@@ -44,6 +44,8 @@ pub struct Life<'a> {
     pub entries: Vec<(u64, &'a Arc<EncodedEntry>)>,
     /// When it began to stop, if it stopped in good order.
     pub closing: Option<u64>,
+    /// When it was told to stop, whether or not it came to that.
+    pub told: Option<u64>,
     pub books: Option<Books>,
 }
 
@@ -105,8 +107,10 @@ fn close(plan: &Plan, chronicle: &Chronicle, lives: &mut [Life<'_>]) {
         _ => None,
     });
     let began: Vec<_> = began.collect();
-    for (number, life) in lives.iter_mut().enumerate().filter(|(_, life)| life.books.is_some()) {
-        life.closing = plan.drains().find(|at| *at >= began[number]);
+    for (number, life) in lives.iter_mut().enumerate() {
+        let next = began.get(number + 1).copied().unwrap_or(u64::MAX);
+        life.told = plan.drains().find(|at| (began[number]..next).contains(at));
+        life.closing = life.told.filter(|_| life.books.is_some());
     }
 }
 

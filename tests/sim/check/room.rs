@@ -118,7 +118,7 @@ impl<'a> Model<'a, '_> {
                     None if entry.accepted == entry.fan.base && !is_traced(entry) => {}
                     None => return broken("clock rules", format!("{entry:?}")),
                 }
-                self.refuse(index, entry, *seat)
+                self.refuse((index, at), entry, *seat)
             }
             What::Close { left, .. } => self.close(index, at, entry, *left),
         }
@@ -319,7 +319,12 @@ impl<'a> Model<'a, '_> {
         }
     }
 
-    fn refuse(&mut self, index: usize, entry: &Entry, seat: Option<Seat>) -> Result<(), Violation> {
+    fn refuse(
+        &mut self,
+        (index, at): (usize, u64),
+        entry: &Entry,
+        seat: Option<Seat>,
+    ) -> Result<(), Violation> {
         self.tally.refused += 1;
         let member = seat.and_then(|seat| self.present.iter().find(|(it, _)| *it == seat).copied());
         let (id, said) = if is_traced(entry) {
@@ -340,7 +345,7 @@ impl<'a> Model<'a, '_> {
         let (code, ending) = match said {
             Some(Meaning::Forgiven(code)) if is_member => (code, None),
             Some(Meaning::Ended(code, ending)) => (code, Some(ending)),
-            Some(Meaning::Connect) if !is_member => self.bar(id, entry)?,
+            Some(Meaning::Connect) if !is_member => self.bar(id, at, entry)?,
             said => return broken("what is fit is not refused", format!("{entry:?} is {said:?}")),
         };
         self.is_next(entry.fan.base, entry)?;
@@ -352,8 +357,15 @@ impl<'a> Model<'a, '_> {
     }
 
     /// What keeps somebody out, if anything does.
-    fn bar(&self, id: usize, entry: &Entry) -> Result<(NoticeCode, Option<Code>), Violation> {
-        if self.is_closed {
+    fn bar(
+        &self,
+        id: usize,
+        at: u64,
+        entry: &Entry,
+    ) -> Result<(NoticeCode, Option<Code>), Violation> {
+        // Nobody is told that an empty room closes.
+        let told = self.facts.lives[self.life - 1].told.filter(|_| self.present.is_empty());
+        if self.is_closed || told.is_some_and(|told| at >= told) {
             Ok((NoticeCode::ShuttingDown, Some(Code::Unavailable)))
         } else if self.is_present(&self.facts.streams[id].it.who) {
             Ok((NoticeCode::ConnectRefused, Some(Code::AlreadyExists)))

@@ -1,11 +1,19 @@
-//! Reading files: what each one is, told by its content, and in which order they are read.
+//! What `verify` and `diagram` read: any mix of records, put together into one graph.
+//!
+//! What a file is, is told by its content, and the parts of a journal are read in their order. A graph of
+//! no records is no error here; the command line asks for at least one.
 
-use super::{spans::Spans, text_log, trace_files};
-use crate::causality::History;
+mod http;
+mod spans;
+mod text_log;
+mod trace_files;
+
+use crate::causality::{Graph, History};
 use crate::journal::{
     Line,
     read::{LineError, Reader, next_line},
 };
+use spans::Spans;
 use std::{
     fs::File,
     io::{BufRead, BufReader},
@@ -25,15 +33,40 @@ enum Form {
     Jaeger,
 }
 
+/// Records to be read together.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Inputs {
+    /// Records to be read together
+    #[arg(value_name = "FILE", required_unless_present = "jaeger")]
+    files: Vec<PathBuf>,
+    /// Also the spans of the chat's services at Jaeger's query port, such as http://127.0.0.1:16686
+    #[arg(long, value_name = "URL")]
+    jaeger: Option<String>,
+}
+
+impl Inputs {
+    /// The graph of all of it, and what is to be said about the reading, if anything.
+    ///
+    /// # Errors
+    /// With file and line of what cannot be read, or if it is no one history.
+    pub(super) fn read(&self) -> Result<(Graph, Option<String>), String> {
+        let mut history = History::default();
+        let mut spans = Spans::default();
+        read_all(&mut history, &mut spans, &self.files)?;
+        if let Some(url) = &self.jaeger {
+            trace_files::ask_jaeger(&mut history, &mut spans, url)?;
+        }
+        let remark = spans.put_into(&mut history);
+        let graph = history.graph().map_err(|error| error.to_string())?;
+        Ok((graph, remark))
+    }
+}
+
 /// Reads all files into a history, the parts of a journal in their order.
 ///
 /// # Errors
 /// With file and line of what cannot be read.
-pub(super) fn read_all(
-    history: &mut History,
-    spans: &mut Spans,
-    files: &[PathBuf],
-) -> Result<(), String> {
+fn read_all(history: &mut History, spans: &mut Spans, files: &[PathBuf]) -> Result<(), String> {
     let mut inputs = Vec::new();
     for path in files {
         let named = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
@@ -53,15 +86,19 @@ pub(super) fn read_all(
     Ok(())
 }
 
-/// Reads what is no file into a history.
-pub(super) fn read_bytes(
-    history: &mut History,
-    spans: &mut Spans,
-    bytes: &[u8],
-) -> Result<(), LineError> {
-    let file = history.file("bytes");
-    let glance = &bytes[..bytes.len().min(GLANCE)];
-    read(history, spans, (recognise(glance), file), bytes)
+/// What one record in memory says, whichever form it has.
+///
+/// # Errors
+/// With the line that cannot be read, or if it is no one history.
+pub fn graph_of(record: &[u8]) -> Result<Graph, String> {
+    let mut history = History::default();
+    let mut spans = Spans::default();
+    let file = history.file("record");
+    let form = recognise(&record[..record.len().min(GLANCE)]);
+    read(&mut history, &mut spans, (form, file), record).map_err(|error| error.to_string())?;
+    // What is missing is a remark for people.
+    let _ = spans.put_into(&mut history);
+    history.graph().map_err(|error| error.to_string())
 }
 
 fn read(
