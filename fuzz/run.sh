@@ -2,7 +2,7 @@
 # Fuzzes, with the stable compiler: coverage is told by LLVM's instrumentation, which needs no nightly one.
 #
 #   fuzz/run.sh TARGET [SECONDS]     makes up inputs for so long [60]; what is new goes into fuzz/corpus/TARGET
-#   fuzz/run.sh --brief              all targets, ten seconds each, and keeps nothing
+#   fuzz/run.sh --brief              all targets, five seconds each, and keeps nothing
 #   fuzz/run.sh --shrink TARGET      keeps of the corpus what is needed for its coverage
 #
 # An input that breaks something ends the run and is left in fuzz/artifacts: mend what is broken, and put it
@@ -44,7 +44,7 @@ case ${1:-} in
     for target in "${targets[@]}"; do
         printf '\n== %s\n' "$target"
         scratch=$(mktemp -d)
-        fuzz "$target" 10 "$scratch" "corpus/$target"
+        fuzz "$target" 5 "$scratch" "corpus/$target"
         rm -r "$scratch"
     done
     ;;
