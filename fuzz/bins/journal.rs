@@ -1,9 +1,5 @@
-//! libFuzzer's program for [`targets::journal`].
+//! libFuzzer's program for [`journal`](chittychat_fuzz::journal).
 
 #![no_main]
 
-#[path = "../targets/mod.rs"]
-#[allow(dead_code)]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::journal::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| chittychat_fuzz::journal::run(data));

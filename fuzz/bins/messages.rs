@@ -1,9 +1,5 @@
-//! libFuzzer's program for [`targets::messages`].
+//! libFuzzer's program for [`messages`](chittychat_fuzz::messages).
 
 #![no_main]
 
-#[path = "../targets/mod.rs"]
-#[allow(dead_code)]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::messages::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| chittychat_fuzz::messages::run(data));

@@ -1,9 +1,5 @@
-//! libFuzzer's program for [`targets::records`].
+//! libFuzzer's program for [`records`](chittychat_fuzz::records).
 
 #![no_main]
 
-#[path = "../targets/mod.rs"]
-#[allow(dead_code)]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::records::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| chittychat_fuzz::records::run(data));

@@ -1,9 +1,5 @@
-//! libFuzzer's program for [`targets::settings`].
+//! libFuzzer's program for [`settings`](chittychat_fuzz::settings).
 
 #![no_main]
 
-#[path = "../targets/mod.rs"]
-#[allow(dead_code)]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::settings::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| chittychat_fuzz::settings::run(data));
