@@ -192,9 +192,10 @@ impl Peer {
         self.send(&disconnect);
         let ack =
             |heard: &[Message]| heard.iter().skip(from).find(|it| it.kind == kind::ACK).cloned();
+        // Some servers answer nothing, and it leaves all the same.
         let _ = self.until(patience, ack).await;
         self.half_close();
-        let _ = self.until(patience, |_| None::<()>).await;
+        self.listen(patience).await;
     }
 
     /// Waits until what was heard so far has something in it, or the stream ends.
@@ -260,8 +261,9 @@ impl Peer {
         Ok(())
     }
 
-    /// Listens for so long, whatever comes.
+    /// Listens for so long, or until the stream ends, whatever comes.
     pub(super) async fn listen(&mut self, duration: Duration) {
+        // Nothing is awaited, so that it is missing says nothing; how the stream ended is kept.
         let _ = self.until(duration, |_| None::<()>).await;
     }
 
