@@ -30,6 +30,7 @@ pub mod graph;
 pub mod history;
 mod infer;
 pub mod layout;
+pub mod live;
 mod place;
 pub mod replay;
 pub mod resolve;
