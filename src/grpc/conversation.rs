@@ -1,4 +1,4 @@
-//! One participant's stream, both directions of it, as the response stream of the RPC.
+//! One participant's stream, both directions of it: what answers the RPC, or a page's WebSocket.
 //!
 //! There is no task for a participant besides its connection's: polling the response for what is next
 //! also takes in what the participant has sent. So a connection that takes no more bytes is not listened
@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio_stream::Stream as _;
+use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
 /// With fewer, what a burst brings each listener is less than a DATA frame holds.
@@ -33,11 +33,11 @@ const MESSAGES_IN_A_ROW: u32 = 128;
 
 /// See the module's text.
 #[derive(Debug)]
-pub(super) struct Conversation {
+pub(super) struct Conversation<I = Streaming<Inbound>> {
     hub: Hub,
     visit: Visit,
     /// What the participant sends; nothing after it has half-closed.
-    inbound: Option<Gated<Streaming<Inbound>>>,
+    inbound: Option<Gated<I>>,
     stage: Stage,
     guest: Arc<Guest>,
     /// The participant's place among those from its address, once there is one.
@@ -65,13 +65,8 @@ struct Pace {
     per_second: u32,
 }
 
-impl Conversation {
-    pub(super) fn new(
-        hub: Hub,
-        inbound: Streaming<Inbound>,
-        guest: Arc<Guest>,
-        identity: Identity,
-    ) -> Self {
+impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Conversation<I> {
+    pub(super) fn new(hub: Hub, inbound: I, guest: Arc<Guest>, identity: Identity) -> Self {
         let limits = guest.limits();
         let pace = Pace::new(limits);
         let visit = hub.visit();

@@ -16,7 +16,9 @@ mod service;
 mod socket;
 pub mod status;
 mod turns;
+mod wicket;
 
 pub use listener::Listener;
 pub use server::{Limits, Serving};
 pub use socket::Socket;
+pub use wicket::{Entrant, Talk, Wicket};

@@ -13,6 +13,7 @@ use super::outlet::Outlet;
 use super::service::{ForGuest, Services};
 use super::socket::Socket;
 use super::turns::Turns;
+use super::wicket::Wicket;
 use crate::hub::Hub;
 use crate::keys::{Access, Certified, HandshakeFault, Tls};
 use crate::wire::{DESCRIPTORS, SERVICE};
@@ -93,24 +94,31 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Serving<L = TcpListener> {
     hub: Hub,
-    limits: Limits,
     listener: L,
     access: Access,
     health: HealthReporter,
+    door: Arc<Door>,
 }
 
 impl<L: Listener> Serving<L> {
     /// A server on a bound listener. Its health is "not serving" until somebody says otherwise.
     #[must_use]
     pub fn new(hub: Hub, limits: Limits, listener: L) -> Self {
-        let access = Access::default();
-        Self { hub, limits, listener, access, health: HealthReporter::new() }
+        let (access, health) = (Access::default(), HealthReporter::new());
+        let door = Door::new(limits, Arc::clone(hub.metrics()));
+        Self { hub, listener, access, health, door }
     }
 
     /// The same, for those alone who may come in. Without this, everybody may.
     #[must_use]
     pub fn guarded_by(self, access: Access) -> Self {
         Self { access, ..self }
+    }
+
+    /// Another way into the same room, through the same door.
+    #[must_use]
+    pub fn wicket(&self) -> Wicket {
+        Wicket::new(self.hub.clone(), Arc::clone(&self.door))
     }
 
     /// What the health service answers from.
@@ -128,8 +136,7 @@ impl<L: Listener> Serving<L> {
         drain: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let services = self.services()?;
-        let Self { hub, limits, mut listener, access, .. } = self;
-        let door = Door::new(limits, Arc::clone(hub.metrics()));
+        let Self { hub, mut listener, access, door, .. } = self;
         let mut looks = time::interval(door.between_looks());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (draining, turns) = (Arc::<Drain>::default(), Arc::<Turns>::default());

@@ -8,6 +8,7 @@ mod batch;
 mod codec;
 pub mod encoded;
 pub mod from_pb;
+pub mod json;
 pub mod original;
 pub mod participant;
 pub mod prefixed;

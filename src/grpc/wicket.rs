@@ -1,0 +1,95 @@
+//! The wicket: a way into the room for participants that come by another transport than gRPC.
+//!
+//! A page in a browser cannot hold a gRPC stream. What it holds instead is the affair of whoever serves it;
+//! here it gets what a stream gets. It is counted at the same door, has the same limits and the same
+//! conversation with the room, and so is told, timed out, evicted and measured like anybody else.
+
+use super::{
+    conversation::Conversation,
+    door::Door,
+    guest::{Guest, Pass},
+    server::Limits,
+};
+use crate::hub::Hub;
+use crate::keys::{Denied, Identity};
+use crate::wire::{Batch, Inbound};
+use std::{future::poll_fn, net::IpAddr, sync::Arc};
+use tokio::task::AbortHandle;
+use tokio_stream::Stream;
+use tonic::Status;
+
+/// See the module's text. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Wicket {
+    hub: Hub,
+    door: Arc<Door>,
+}
+
+/// A connection that was let in, for as long as this is kept.
+#[derive(Debug)]
+pub struct Entrant {
+    hub: Hub,
+    guest: Arc<Guest>,
+}
+
+/// A participant's conversation with the room, whose end is its drop.
+#[derive(Debug)]
+pub struct Talk<I> {
+    conversation: Conversation<I>,
+    _pass: Pass,
+}
+
+impl Wicket {
+    pub(super) fn new(hub: Hub, door: Arc<Door>) -> Self {
+        Self { hub, door }
+    }
+
+    /// What a participant and its connection may ask for.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.door.limits
+    }
+
+    /// Counts that somebody was not let in, because of what it showed.
+    pub fn denied(&self, denied: Denied) {
+        self.hub.metrics().denied(denied.label());
+    }
+
+    /// A connection from there; nothing if there are as many as there may be.
+    #[must_use]
+    pub fn enter(&self, peer: IpAddr) -> Option<Entrant> {
+        let guest = self.door.enter(peer).ok()?;
+        Some(Entrant { hub: self.hub.clone(), guest })
+    }
+}
+
+impl Entrant {
+    /// Says which task serves the connection. It is aborted if nothing comes of it for too long.
+    pub fn is_served_by(&self, task: AbortHandle) {
+        self.guest.is_served_by(task);
+    }
+
+    /// A conversation with somebody who may have these names and says what comes out of `inbound`; nothing
+    /// if the connection has as many as it may have.
+    #[must_use]
+    pub fn talk<I>(&self, identity: Identity, inbound: I) -> Option<Talk<I>>
+    where
+        I: Stream<Item = Result<Inbound, Status>> + Unpin,
+    {
+        let pass = self.guest.pass(false)?;
+        let (hub, guest) = (self.hub.clone(), Arc::clone(&self.guest));
+        let conversation = Conversation::new(hub, inbound, guest, identity);
+        Some(Talk { conversation, _pass: pass })
+    }
+}
+
+impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Talk<I> {
+    /// Waits until there is something to be said, and puts it into an empty batch, as far as that takes it.
+    /// May be cancelled without losing anything.
+    ///
+    /// # Errors
+    /// With the status that ends the conversation, behind what is in the batch then.
+    pub async fn next(&mut self, batch: &mut Batch) -> Result<(), Status> {
+        poll_fn(|cx| self.conversation.poll_batch(batch, cx)).await.map(|_| ())
+    }
+}
