@@ -18,6 +18,7 @@ mod progress;
 mod reader;
 mod scribe;
 mod seated;
+mod standing;
 mod sweeper;
 mod sync;
 #[cfg(all(test, not(feature = "shuttle")))]
@@ -32,11 +33,13 @@ pub use ledger::{Books, Ledger};
 pub use reader::Reader;
 pub use scribe::keep_log;
 pub use seated::{Left, Seated};
+pub use standing::Standing;
 pub use sweeper::sweep;
 pub use visit::Visit;
 
 use crate::chat::{
-    Departure, Entry, Fault, Lag, Log, Outcome, Participant, Position, Room, Rules, Seat, What,
+    Departure, Entry, Fault, Lag, LamportTime, Log, Outcome, Participant, Position, Room, Rules,
+    Seat, What,
 };
 use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{Batch, EncodedEntry, Inbound, Roll, encoded::Roster};
@@ -292,6 +295,12 @@ impl Hub {
         let state = self.lock();
         let present = state.room.seats().map(|(seat, who)| (seat, Arc::clone(who))).collect();
         (Reader::new(self.clone(), state.log.head()), present)
+    }
+
+    /// The room's Lamport time.
+    #[must_use]
+    pub fn now(&self) -> LamportTime {
+        self.lock().room.now()
     }
 
     /// How many are present.

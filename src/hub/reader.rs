@@ -41,8 +41,15 @@ impl Reader {
         self.at
     }
 
+    /// How many entries of the log stand before this place.
+    #[must_use]
+    pub fn read_so_far(&self) -> u64 {
+        self.at.entries
+    }
+
     /// How many entries there are to be read.
-    pub(super) fn unread(&self) -> u64 {
+    #[must_use]
+    pub fn unread(&self) -> u64 {
         self.hub.shared.head.load(Ordering::SeqCst).saturating_sub(self.at.entries)
     }
 

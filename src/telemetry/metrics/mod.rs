@@ -9,9 +9,11 @@
 //! It decides nothing, and it knows no hub: the hub calls it.
 
 mod process;
+mod samples;
 mod scrape;
 mod table;
 
+pub use samples::{Recent, Samples};
 pub use table::{Kind, Metric, TABLE, metrics_table};
 
 use crate::chat::{Departure, Entry, Fault, LamportTime, What, invariant::Account};
@@ -57,6 +59,7 @@ pub struct Metrics {
     recipients: Histogram,
     duration: Histogram,
     latency: Histogram,
+    latest: Samples,
     jump: Histogram,
 }
 
@@ -125,6 +128,7 @@ impl Metrics {
             recipients: histogram(&recorder, &table::FANOUT_RECIPIENTS),
             duration: histogram(&recorder, &table::FANOUT_DURATION),
             latency: histogram(&recorder, &table::DELIVERY_LATENCY),
+            latest: Samples::default(),
             jump: histogram(&recorder, &table::LAMPORT_JUMP),
             recorder,
         }
@@ -214,7 +218,14 @@ impl Metrics {
 
     /// A message accepted at `since` was handed to the transport for one recipient.
     pub fn handed_over(&self, since: Instant) {
-        self.latency.record(since.elapsed());
+        let latency = since.elapsed();
+        self.latency.record(latency);
+        self.latest.add(latency);
+    }
+
+    /// The latest samples of that.
+    pub fn latest_latencies(&self) -> &Samples {
+        &self.latest
     }
 
     /// A request was refused because of what its sender showed; the label says why.
