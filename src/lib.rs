@@ -12,14 +12,15 @@
 //! 5. [`causality`]: events and what caused them, worked out from the log.
 //! 6. [`journal`]: the same events as lines of a file, written and read.
 //! 7. [`client`]: the participant's side.
-//! 8. [`commands`]: where it is all put together; with [`config`], [`shutdown`], [`telemetry`] and
+//! 8. [`console`]: the room as a live page in a browser.
+//! 9. [`commands`]: where it is all put together; with [`config`], [`shutdown`], [`telemetry`] and
 //!    [`http`].
 //!
 //! # The layer rule
 //!
 //! Imports go one way, and `tests/tidy.rs` says so. `chat` names nothing of ours; `causality` and
 //! `wire` name `chat`; `journal` names those two that are pure; `hub` stands on those; `keys` names
-//! `chat` and `telemetry`; `grpc` and `http` stand on `hub`; `client` never names the server's side,
+//! `chat` and `telemetry`; `grpc` and `http` stand on `hub`, and `console` on `grpc`; `client` never names the server's side,
 //! nor the other way round; `commands` names everything.
 
 pub mod causality;
@@ -27,6 +28,7 @@ pub mod chat;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod console;
 pub mod grpc;
 pub mod http;
 pub mod hub;

@@ -11,7 +11,7 @@ use std::{
 const MOST_LINES: usize = 500;
 
 /// Which of our own modules each module may name. `commands` may name all of them.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("chat", &[]),
     ("causality", &["chat"]),
     ("wire", &["chat"]),
@@ -21,6 +21,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("keys", &["chat", "telemetry"]),
     ("grpc", &["chat", "wire", "hub", "telemetry", "keys"]),
     ("http", &["chat", "causality", "hub", "telemetry"]),
+    ("console", &["chat", "causality", "wire", "telemetry", "journal", "hub", "keys", "grpc"]),
     ("client", &["chat", "causality", "wire", "telemetry", "journal", "keys"]),
     ("config", &[]),
     ("shutdown", &[]),
@@ -36,6 +37,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
             "keys",
             "grpc",
             "http",
+            "console",
             "client",
             "config",
             "shutdown",

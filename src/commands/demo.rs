@@ -79,7 +79,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     };
     play.view.verdict(&held)?;
     if !args.once {
-        play.view.invitation(server.address)?;
+        play.view.invitation(server.address, server.http_address)?;
         tokio::select! {
             signal = signals.next() => play.view.title(&format!("Stopping on {signal}"))?,
             failed = play.show_visitors() => failed?,
@@ -93,10 +93,15 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 /// another one is running.
 async fn start(listen: SocketAddr) -> Result<(Settings, Server), Failure> {
     let mut settings = Settings::default();
-    settings.grpc.listen = listen;
-    settings.http.listen = SocketAddr::new(listen.ip(), 0);
-    if let Ok(server) = Server::start(&settings).await {
-        return Ok((settings, server));
+    let usual = settings.http.listen.port();
+    // A demo that is to listen anywhere is not to take the port of one that is not.
+    let http_ports = if listen.port() == 0 { [0, 0] } else { [usual, 0] };
+    for http_port in http_ports {
+        settings.grpc.listen = listen;
+        settings.http.listen = SocketAddr::new(listen.ip(), http_port);
+        if let Ok(server) = Server::start(&settings).await {
+            return Ok((settings, server));
+        }
     }
     settings.grpc.listen.set_port(0);
     let server = Server::start(&settings).await?;

@@ -9,7 +9,8 @@ mod files;
 
 use super::{Failure, guard};
 use crate::chat::{Lag, Participant, Rules};
-use crate::config::{Flag, LogFormat, Settings, Sources};
+use crate::config::{self, Flag, LogFormat, Settings, Sources};
+use crate::console;
 use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
 use crate::hub::{Bounds, Hub, keep_journal, keep_log, sweep};
@@ -26,6 +27,7 @@ use crate::telemetry::{
 };
 use std::{
     io::{self, Write as _},
+    mem,
     net::SocketAddr,
     path::PathBuf,
     time::Duration,
@@ -57,6 +59,7 @@ pub struct Server {
     serving: JoinHandle<()>,
     scribe: JoinHandle<()>,
     chronicle: JoinHandle<()>,
+    teller: Option<JoinHandle<()>>,
     companions: [AbortHandle; 4],
 }
 
@@ -83,7 +86,7 @@ impl Server {
         let hub = new_hub(settings, address, spans);
         let serving = Serving::new(hub.clone(), limits(settings, files::granted()), listener)
             .guarded_by(access.clone());
-        let health = serving.health();
+        let (health, wicket) = (serving.health(), serving.wicket());
         health.set(false).await;
         let (drain, drained) = oneshot::channel();
         // Before anybody can come in, so that it reads of everybody.
@@ -97,12 +100,19 @@ impl Server {
             }
         });
         let ready = watch::Sender::new(false);
-        let router = http::router(ready.subscribe(), hub.clone());
+        let mut router = http::router(ready.subscribe(), hub.clone());
+        let teller = settings.console.serve.then(|| {
+            let options = console_options(settings, http_address, address);
+            let (pages, teller) = console::start(hub.clone(), access.clone(), wicket, options);
+            router = mem::take(&mut router).merge(pages);
+            tokio::spawn(teller)
+        });
         let companions = [
             tokio::spawn(sweep(hub.clone())).abort_handle(),
             tokio::spawn(upkeep(hub.metrics().clone())).abort_handle(),
             tokio::spawn(keys::watch(access.clone(), hub.metrics().clone())).abort_handle(),
             tokio::spawn(async move {
+                let router = router.into_make_service_with_connect_info::<SocketAddr>();
                 if let Err(error) = axum::serve(http_listener, router).await {
                     tracing::error!("the HTTP server failed: {error}");
                 }
@@ -132,6 +142,7 @@ impl Server {
             serving,
             scribe,
             chronicle,
+            teller,
             companions,
         })
     }
@@ -144,8 +155,18 @@ impl Server {
 
     /// Takes the server down. Returns whether everybody was gone before the deadline.
     pub async fn drain(self, deadline: Duration) -> bool {
-        let Self { hub, ready, health, drain, mut serving, scribe, chronicle, companions, .. } =
-            self;
+        let Self {
+            hub,
+            ready,
+            health,
+            drain,
+            mut serving,
+            scribe,
+            chronicle,
+            teller,
+            companions,
+            ..
+        } = self;
         let end = Instant::now() + deadline;
         ready.send_replace(false);
         health.set(false).await;
@@ -160,9 +181,10 @@ impl Server {
         }
         serving.abort();
         hub.finish();
-        // Both have the leaves still to write; that is part of the deadline, but of its own too.
+        // All have the leaves still to tell; that is part of the deadline, but of its own too.
         let end = end.max(Instant::now() + LINGER);
-        let _ = timeout_at(end, async { (scribe.await, chronicle.await) }).await;
+        let teller = async { if let Some(teller) = teller { teller.await } else { Ok(()) } };
+        let _ = timeout_at(end, async { (scribe.await, chronicle.await, teller.await) }).await;
         companions.iter().for_each(AbortHandle::abort);
         emptied
     }
@@ -266,6 +288,15 @@ fn spans(settings: &Settings) -> Result<Spans, Failure> {
     };
     let service = Service { name: names::SERVER, instance: None };
     export::from_environment(service, policy).map_err(Failure::Usage)
+}
+
+fn console_options(
+    settings: &Settings,
+    listen: SocketAddr,
+    server: SocketAddr,
+) -> console::Options {
+    let config::Console { chat, trace_url, .. } = settings.console.clone();
+    console::Options { listen, server, chat, trace_url }
 }
 
 fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {

@@ -30,8 +30,8 @@ mod tests;
 
 pub use error::{ConfigError, Problem};
 pub use settings::{
-    Auth, Clock, Grpc, Http, Journal, Keepalive, Limits, Log, LogFormat, Room, Settings, Shutdown,
-    Tls, Trace,
+    Auth, Clock, Console, Grpc, Http, Journal, Keepalive, Limits, Log, LogFormat, Room, Settings,
+    Shutdown, Tls, Trace,
 };
 pub use sources::{FILE_NAME, FILTER_VARIABLE, Flag, Origin, Sources};
 pub use table::settings_table;

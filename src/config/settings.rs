@@ -18,6 +18,8 @@ pub struct Settings {
     pub grpc: Grpc,
     /// The port that Prometheus and probes ask over HTTP.
     pub http: Http,
+    /// The live page.
+    pub console: Console,
     /// How participants prove who they are.
     pub auth: Auth,
     /// How much the room keeps, and for whom.
@@ -101,6 +103,18 @@ fn set(path: &Path) -> Option<&Path> {
 pub struct Http {
     /// Address and port to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
+}
+
+/// The live page on the HTTP port.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// Whether there is one.
+    pub serve: bool,
+    /// Whether one may chat from it, where that is safe.
+    pub chat: bool,
+    /// Where traces are to be seen, with `{trace}` for the id of one; empty if nowhere.
+    pub trace_url: String,
 }
 
 /// How much the room keeps, and for whom.

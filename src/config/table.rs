@@ -6,7 +6,7 @@
 
 use super::sources::PREFIX;
 use ::config::ValueKind;
-use Kind::{Address, Choice, Count, File, Place, Ratio, Span, Switch};
+use Kind::{Address, Choice, Count, File, Link, Place, Ratio, Span, Switch};
 use Standard::{SameAs, Text};
 use std::{
     fmt::{self, Write as _},
@@ -46,6 +46,8 @@ pub(super) enum Kind {
     File(Option<&'static str>),
     /// A file, or nothing.
     Place,
+    /// Where something is to be seen, with this word in it for which; or nothing.
+    Link(&'static str),
 }
 
 /// What holds if nobody says anything.
@@ -76,6 +78,13 @@ pub(super) static SETTINGS: &[Setting] = &[
     ),
     setting("http.listen", Address, Text("127.0.0.1:8081"))
         .means("where probes and Prometheus ask over HTTP; port 0 takes any free port"),
+    setting("console.serve", Switch, Text("true"))
+        .means("whether the HTTP port serves the console, a live page of the room, at /"),
+    setting("console.chat", Switch, Text("true")).means(
+        "whether one may join and chat from that page, where http.listen is this machine's own or auth.tokens is set",
+    ),
+    setting("console.trace_url", Link("{trace}"), Text(""))
+        .means("where that page's links to traces lead, such as `http://localhost:16686/trace/{trace}`; empty is nowhere"),
     setting("auth.tokens", File(None), Text(""))
         .means("names and hashes of tokens, as `chittychat token` prints them; with it, each participant must send one, and has its name"),
     setting("room.capacity", Count(16..=16_777_216), Text("65536"))
@@ -212,6 +221,7 @@ impl Kind {
                 !is_file && text.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio))
             }
             (File(_), ValueKind::String(text)) => !text.contains('\0'),
+            (Link(word), ValueKind::String(text)) => text.is_empty() || is_link(text, word),
             (Place, ValueKind::String(_)) | (Switch, ValueKind::Boolean(_)) => true,
             (Switch, ValueKind::String(text)) => !is_file && ["true", "false"].contains(&&**text),
             _ => false,
@@ -226,9 +236,16 @@ impl Kind {
             Span(_) => format!("a duration such as 10s or 500ms, {self},"),
             Ratio => format!("a number from {self}"),
             File(_) => format!("a {self}"),
-            Choice(_) | Switch | Place => self.to_string(),
+            Choice(_) | Link(_) | Switch | Place => self.to_string(),
         }
     }
+}
+
+/// Whether a text is the address of a page, with a word in it. A browser is going to be sent there, so
+/// nothing else will do: not `javascript:`, for one.
+fn is_link(text: &str, word: &str) -> bool {
+    let is_web = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    is_web && text.contains(word) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// What is allowed, for the documentation.
@@ -247,6 +264,7 @@ impl fmt::Display for Kind {
             File(Some(other)) => write!(f, "path of a file, with `{other}`"),
             File(None) => f.write_str("path of a file"),
             Place => f.write_str("the path of a file, or nothing"),
+            Link(word) => write!(f, "`http://…` or `https://…` with `{word}` in it, or nothing"),
         }
     }
 }

@@ -369,6 +369,7 @@ fn the_table_and_the_types_agree() {
             Kind::Ratio => ["0.0", "1.0", "0.25"].map(str::to_owned).into(),
             Kind::File(_) => vec![String::new()],
             Kind::Place => ["", "/var/log/journal"].map(str::to_owned).into(),
+            Kind::Link(word) => vec![String::new(), format!("https://a.example/{word}")],
             Kind::Switch => ["true", "false"].map(str::to_owned).into(),
             Kind::Choice(words) => words.iter().map(ToString::to_string).collect(),
         };

@@ -47,13 +47,14 @@ impl View {
         ))
     }
 
-    pub(super) fn invitation(&self, address: SocketAddr) -> Result<(), Failure> {
+    pub(super) fn invitation(&self, address: SocketAddr, page: SocketAddr) -> Result<(), Failure> {
         self.title(&format!("The server goes on at {address}. Join in from another terminal:"))?;
         let server = match address.port() {
             8080 => String::new(),
             _ => format!(" --server {address}"),
         };
         self.line(&format!("    cargo run --release -- join --name You{server}"))?;
+        self.line(&format!("Or watch it, and join, in a browser: http://{page}/"))?;
         self.title("Ctrl-C ends it.")
     }
 

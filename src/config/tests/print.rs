@@ -23,6 +23,11 @@ client_ca = ""                  # default
 [http]
 listen = "127.0.0.1:8081"       # default
 
+[console]
+serve = true                    # default
+chat = true                     # default
+trace_url = ""                  # default
+
 [auth]
 tokens = ""                     # default
 

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# What the console costs the server: CPU time per delivery without it, with it and nobody looking, and with a
+# page open, as ratios within one interleaved run; and the same for throughput.
+#
+#   cargo build --release && benches/console-cost.sh [rounds] [participants]
+#
+# Needs python3, which is the page: it reads the stream of events as fast as it comes, as a browser would.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rounds=${1:-12}
+participants=${2:-100}
+program=target/release/chittychat
+results=$(mktemp -d)
+pids=()
+stop() { kill "${pids[@]}" 2>/dev/null || :; rm -rf "$results"; }
+trap stop EXIT
+
+# serve PORT [VARIABLE=VALUE…]: a server on that port, its probes on the one behind it.
+serve() {
+    env CHITTYCHAT_LOG=info "${@:2}" "$program" serve --listen "127.0.0.1:$1" \
+        --http-listen "127.0.0.1:$(($1 + 1))" 2>/dev/null &
+    pids+=("$!")
+    echo "$!" >"$results/$1.pid"
+    until "$program" healthcheck --server "127.0.0.1:$1" 2>/dev/null; do :; done
+}
+serve 18201 CHITTYCHAT__CONSOLE__SERVE=false
+serve 18203
+serve 18205
+
+# Reads for as long as the server tells anything, and throws it away.
+python3 - <<'PY' &
+import http.client
+page = http.client.HTTPConnection("127.0.0.1", 18206)
+page.request("GET", "/console/events")
+answer = page.getresponse()
+while answer.read1(1 << 16):
+    pass
+PY
+pids+=("$!")
+
+for round in $(seq "$rounds"); do
+    ports="18201 18203 18205"
+    # There and back, so that no server always follows the same one.
+    ((round % 2)) || ports="18205 18203 18201"
+    for port in $ports; do
+        "$program" bench --server "127.0.0.1:$port" --participants "$participants" \
+            --burst "$((2000000 / participants))" --pid "$(cat "$results/$port.pid")" --format json \
+            >"$results/$port.$round.json" 2>/dev/null
+    done
+done
+
+python3 - "$results" "$rounds" <<'PY'
+import json, statistics, sys
+folder, rounds = sys.argv[1], int(sys.argv[2])
+names = {18201: "none", 18203: "served, nobody looks", 18205: "a page is open"}
+def median(port, of):
+    runs = [json.load(open(f"{folder}/{port}.{n}.json")) for n in range(1, rounds + 1)]
+    return statistics.median(of(run) for run in runs)
+cost = lambda run: run["server_process"]["cpu_us_per_delivery"]
+rate = lambda run: run["deliveries_per_second"]
+off = median(18201, cost), median(18201, rate)
+print("| console | server CPU per delivery, median | ratio | deliveries a second, median | ratio |\n|---|---|---|---|---|")
+for port, name in names.items():
+    c, r = median(port, cost), median(port, rate)
+    print(f"| {name} | {c:.3f} µs | {c / off[0]:.3f} | {r:,.0f} | {r / off[1]:.3f} |")
+PY

@@ -1,0 +1,134 @@
+//! What a page is told: the ring from some record on, and then what comes, as server-sent events.
+//!
+//! A page is a follower of the ring and takes from it as fast as its connection takes bytes. When it is
+//! slower than the ring turns, it is told how many records it missed, and goes on with what is left. The
+//! bytes are the ring's own: nothing is written for one page.
+
+use super::{
+    Shared, guard,
+    ring::{Next, Ring},
+};
+use axum::{
+    body::{Body, Bytes},
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::stream;
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, sleep_until},
+};
+
+/// How long the stream may be silent before it says that it is still there.
+const SILENCE: Duration = Duration::from_secs(10);
+
+const TOO_SLOW: &str = "this page was slower than what happened";
+const OTHER_NUMBERS: &str = "what is kept begins anew";
+
+/// See the module's text.
+struct Follower {
+    ring: Arc<Ring>,
+    /// The number of the next record to be told.
+    at: u64,
+    /// What is to be sent before anything else.
+    first: VecDeque<Bytes>,
+    head: watch::Receiver<u64>,
+    people: watch::Receiver<Bytes>,
+    gauges: watch::Receiver<Bytes>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Answers `/console/events`, optionally with `?from=N`: the first record that the page does not have.
+pub(super) async fn answer(
+    State(shared): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refusal) = guard::refuse_reader(&shared, &headers) {
+        return refusal;
+    }
+    let from = match query.as_deref().map(|query| query.strip_prefix("from=").map(str::parse)) {
+        None => None,
+        Some(Some(Ok(from))) => Some(from),
+        Some(_) => {
+            let why = "the only parameter is from, the number of a record, as in ?from=42\n";
+            return (StatusCode::BAD_REQUEST, why).into_response();
+        }
+    };
+    let Ok(place) = Arc::clone(&shared.pages).try_acquire_owned() else {
+        let why = format!("{} pages are open, and more are not allowed\n", super::MOST_PAGES);
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    };
+    let follower = Follower::new(&shared.ring, from, place);
+    let events = stream::unfold(follower, async |mut follower| {
+        let event = follower.next().await?;
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    let kind = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    (kind, Body::from_stream(events)).into_response()
+}
+
+impl Follower {
+    fn new(ring: &Arc<Ring>, from: Option<u64>, place: OwnedSemaphorePermit) -> Self {
+        let mut first =
+            VecDeque::from([event("boot", &format!("{{\"boot\":\"{}\"}}", ring.boot()))]);
+        let at = match from {
+            Some(from) if ring.begins_at(from) => from,
+            _ => {
+                let (begin, nodes) = ring.begin();
+                if from.is_some() {
+                    first.push_back(event("reset", &format!("{{\"why\":\"{OTHER_NUMBERS}\"}}")));
+                }
+                first.push_back(nodes);
+                begin
+            }
+        };
+        let ring = Arc::clone(ring);
+        let (head, people, gauges) =
+            (ring.subscribe(), ring.people.subscribe(), ring.gauges.subscribe());
+        Self { ring, at, first, head, people, gauges, _place: place }
+    }
+
+    /// The next piece; nothing once nothing will follow.
+    async fn next(&mut self) -> Option<Bytes> {
+        let silence = Instant::now() + SILENCE;
+        loop {
+            if let Some(first) = self.first.pop_front() {
+                if first.is_empty() {
+                    continue;
+                }
+                return Some(first);
+            }
+            // Looked at before the ring is, so that what comes after that is not missed.
+            self.head.mark_unchanged();
+            match self.ring.next(self.at) {
+                Next::Chunk(chunk, after) => {
+                    self.at = after;
+                    return Some(chunk);
+                }
+                Next::Dropped { missed, first, nodes } => {
+                    self.at = first;
+                    let gap = format!("{{\"missed\":{missed},\"why\":\"{TOO_SLOW}\"}}");
+                    self.first.extend([event("gap", &gap), nodes]);
+                    continue;
+                }
+                Next::Over => return None,
+                Next::Wait => {}
+            }
+            tokio::select! {
+                biased;
+                // The ring outlives its followers, so no sender is ever gone.
+                _ = self.head.changed() => {}
+                _ = self.people.changed() => return Some(self.people.borrow_and_update().clone()),
+                _ = self.gauges.changed() => return Some(self.gauges.borrow_and_update().clone()),
+                () = sleep_until(silence) => return Some(Bytes::from_static(b": still here\n\n")),
+            }
+        }
+    }
+}
+
+fn event(name: &str, data: &str) -> Bytes {
+    format!("event: {name}\ndata: {data}\n\n").into()
+}

@@ -1,0 +1,81 @@
+//! The console: the room as a page in a browser, live.
+//!
+//! It is one more reader of the log. One task, the [`teller`], reads what happened and keeps it in a
+//! bounded [`ring`], written out once however many pages there are; each page follows the ring at its own
+//! pace and is told of what it missed. The hub waits for none of them. Whoever chats from the page is a
+//! participant like any other and comes in through the same door: see [`chat`].
+//!
+//! | route | answers |
+//! |---|---|
+//! | `/` and `/console/…` | the page, its style and its scripts: see [`assets`] |
+//! | `/console/info` | what the page needs to know before it asks for more |
+//! | `/console/events` | what happened and what happens, as server-sent events: see [`events`] |
+//! | `/console/ws` | a participant's way in: see [`chat`] |
+//!
+//! Who is shown what is judged in [`guard`]. What the page does with it all is written in `page/`, and
+//! docs/console.md has the forms in which the two speak with each other.
+
+mod assets;
+mod chat;
+mod events;
+mod guard;
+mod pulse;
+mod record;
+mod ring;
+mod teller;
+mod waits;
+
+use crate::grpc::Wicket;
+use crate::hub::Hub;
+use crate::keys::Access;
+use axum::{Router, middleware, routing::get};
+use ring::Ring;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::sync::Semaphore;
+
+/// The most pages that are told of anything at once.
+const MOST_PAGES: usize = 64;
+
+/// What an operator decides about the console.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the HTTP port listens.
+    pub listen: SocketAddr,
+    /// Where participants connect, which is the server's name in the picture.
+    pub server: SocketAddr,
+    /// Whether one may chat from the page where that is safe.
+    pub chat: bool,
+    /// Where a trace is to be seen: `{trace}` stands for its id. Empty if nowhere.
+    pub trace_url: String,
+}
+
+/// What every request is answered from.
+#[derive(Clone, Debug)]
+struct Shared {
+    ring: Arc<Ring>,
+    access: Access,
+    wicket: Wicket,
+    options: Arc<Options>,
+    pages: Arc<Semaphore>,
+}
+
+/// The routes, and what has to run for them to have something to tell: of everything from this call on,
+/// whenever it is first polled, until the log is finished.
+pub fn start(
+    hub: Hub,
+    access: Access,
+    wicket: Wicket,
+    options: Options,
+) -> (Router, impl Future<Output = ()>) {
+    let ring = Arc::new(Ring::new());
+    let teller = teller::Teller::new(hub, Arc::clone(&ring), options.server);
+    let (options, pages) = (Arc::new(options), Arc::new(Semaphore::new(MOST_PAGES)));
+    let shared = Shared { ring, access, wicket, options, pages };
+    let router = assets::router()
+        .route("/console/info", get(guard::info))
+        .route("/console/events", get(events::answer))
+        .route("/console/ws", get(chat::answer))
+        .route_layer(middleware::from_fn_with_state(shared.clone(), guard::own_name))
+        .with_state(shared);
+    (router, teller.run())
+}

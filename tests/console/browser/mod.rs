@@ -1,0 +1,37 @@
+//! The page in a real browser, against a running server.
+//!
+//! - `chromium`: the browser;
+//! - `picture`: what is drawn is what the journal says, down to each arrow and each cone;
+//! - `people`: two tabs and a `join` process chat; names and texts that would be more than that are not;
+//! - `frames`: how long a frame takes, with much in view and much more in the ring;
+//! - `looks`: light and dark, from 360 pixels to 4K.
+
+mod chromium;
+mod frames;
+mod looks;
+mod people;
+mod picture;
+
+pub use chromium::{Chromium, Tab};
+
+use crate::peers::{Listener as _, Peer, Server};
+
+/// Where a server's page is.
+pub fn page_of(server: &Server) -> String {
+    format!("http://{}/", server.http_address)
+}
+
+/// Three who have joined and have heard of each other.
+async fn three(server: &Server) -> Vec<Peer> {
+    let mut peers = Vec::<Peer>::new();
+    for name in ["Anton", "Bjarke", "Casper"] {
+        let mut peer = Peer::open(server.address, name).await;
+        peer.connect();
+        peer.delivery().await;
+        for other in &mut peers {
+            other.delivery().await;
+        }
+        peers.push(peer);
+    }
+    peers
+}
