@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the console costs the server: CPU time per delivery without it, with it and nobody looking, and with a
-# page open, as ratios within one interleaved run; and the same for throughput.
+# page open; and the same for throughput. Ratios are medians of those within each round.
 #
 #   cargo build --release && benches/console-cost.sh [rounds] [participants]
 #
@@ -44,7 +44,7 @@ for round in $(seq "$rounds"); do
     ((round % 2)) || ports="18205 18203 18201"
     for port in $ports; do
         "$program" bench --server "127.0.0.1:$port" --participants "$participants" \
-            --burst "$((2000000 / participants))" --pid "$(cat "$results/$port.pid")" --format json \
+            --burst "$((12000000 / participants))" --pid "$(cat "$results/$port.pid")" --format json \
             >"$results/$port.$round.json" 2>/dev/null
     done
 done
@@ -53,14 +53,18 @@ python3 - "$results" "$rounds" <<'PY'
 import json, statistics, sys
 folder, rounds = sys.argv[1], int(sys.argv[2])
 names = {18201: "none", 18203: "served, nobody looks", 18205: "a page is open"}
-def median(port, of):
-    runs = [json.load(open(f"{folder}/{port}.{n}.json")) for n in range(1, rounds + 1)]
-    return statistics.median(of(run) for run in runs)
+def figures(port, of):
+    return [of(json.load(open(f"{folder}/{port}.{n}.json"))) for n in range(1, rounds + 1)]
+def ratio(these, those):
+    return statistics.median(a / b for a, b in zip(these, those))
 cost = lambda run: run["server_process"]["cpu_us_per_delivery"]
 rate = lambda run: run["deliveries_per_second"]
-off = median(18201, cost), median(18201, rate)
+off = figures(18201, cost), figures(18201, rate)
 print("| console | server CPU per delivery, median | ratio | deliveries a second, median | ratio |\n|---|---|---|---|---|")
 for port, name in names.items():
-    c, r = median(port, cost), median(port, rate)
-    print(f"| {name} | {c:.3f} µs | {c / off[0]:.3f} | {r:,.0f} | {r / off[1]:.3f} |")
+    c, r = figures(port, cost), figures(port, rate)
+    print(
+        f"| {name} | {statistics.median(c):.3f} µs | {ratio(c, off[0]):.3f} "
+        f"| {statistics.median(r):,.0f} | {ratio(r, off[1]):.3f} |"
+    )
 PY

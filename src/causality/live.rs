@@ -15,7 +15,7 @@ use super::event::{Kind, Subject};
 use super::fact::Evidence;
 use crate::chat::{Departure, Entry, LamportTime, Participant, Seat, What};
 use life::Life;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The number of the server.
 pub const SERVER: u32 = 0;
@@ -84,8 +84,8 @@ struct Matter {
 /// See the module's text.
 #[derive(Debug)]
 pub struct Live {
-    /// Who is present, in join order.
-    present: Vec<(Seat, Life)>,
+    /// Who is present. Seats are given in join order, so this is it.
+    present: BTreeMap<Seat, Life>,
     next: u32,
     /// The largest audience whose recipients are told of one by one.
     most_singly: u32,
@@ -102,7 +102,7 @@ impl Live {
         most_singly: u32,
         tell: &mut impl FnMut(News),
     ) -> Self {
-        let mut live = Self { present: Vec::new(), next: SERVER + 1, most_singly, latest: 0 };
+        let mut live = Self { present: BTreeMap::new(), next: SERVER + 1, most_singly, latest: 0 };
         for (seat, who) in present {
             live.sit_down(seat, who, tell);
         }
@@ -124,11 +124,10 @@ impl Live {
         let time = self.latest;
         let mut before = std::mem::take(&mut self.present);
         for (seat, who) in present {
-            match before.iter().position(|(one, _)| *one == seat) {
-                Some(index) => {
-                    let (seat, mut life) = before.remove(index);
+            match before.remove(&seat) {
+                Some(mut life) => {
                     life.leave_open();
-                    self.present.push((seat, life));
+                    self.present.insert(seat, life);
                 }
                 None => {
                     self.sit_down(seat, who, tell);
@@ -136,7 +135,7 @@ impl Live {
             }
         }
         // How they went is missing too.
-        let gone = before.into_iter().map(|(_, life)| life.id);
+        let gone = before.into_values().map(|life| life.id);
         gone.for_each(|id| tell(News::Ended { id, time, departure: Departure::Lost }));
     }
 
@@ -177,7 +176,7 @@ impl Live {
                 let text = Some(Departure::Closed.to_string().into());
                 let matter = Matter { message, author: None, text };
                 self.fan_out(entry, Subject::Notice, None, &matter, tell);
-                for (place, (_, life)) in (0..).zip(std::mem::take(&mut self.present)) {
+                for (place, life) in (0..).zip(std::mem::take(&mut self.present).into_values()) {
                     let time = left.after(place).ticks();
                     lose(life, time, &Departure::Closed, &matter, tell);
                 }
@@ -199,8 +198,7 @@ impl Live {
             let told = Matter { text: None, ..matter.clone() };
             self.receive(seat, Subject::Disconnect, (sent, LamportTime::ZERO), &told, tell);
         }
-        let Some(index) = self.present.iter().position(|(one, _)| *one == seat) else { return };
-        let (_, mut life) = self.present.remove(index);
+        let Some(mut life) = self.present.remove(&seat) else { return };
         if !is_orderly {
             lose(life, left.ticks(), departure, matter, tell);
             return;
@@ -220,8 +218,8 @@ impl Live {
         matter: &Matter,
         tell: &mut impl FnMut(News),
     ) {
-        let life = self.present.iter_mut().find(|(one, _)| Some(*one) == seat);
-        let Some((seat, life)) = life else {
+        let life = seat.and_then(|seat| self.present.get(&seat).map(|life| (seat, life.id)));
+        let Some((seat, id)) = life else {
             // A stranger: it has no line.
             if sent.is_some() {
                 let kind = Kind::Received(Subject::Unfit);
@@ -230,12 +228,11 @@ impl Live {
             let kind = Kind::Sent(Subject::Notice);
             return tell(News::Event(happening(SERVER, notice.ticks(), kind, matter)));
         };
-        let (seat, id) = (*seat, life.id);
         if let Some(sent) = sent {
             self.receive(seat, Subject::Unfit, (sent, LamportTime::ZERO), matter, tell);
         }
         self::send(id, notice.ticks(), Subject::Notice, matter, tell);
-        if let Some((_, life)) = self.present.iter_mut().find(|(one, _)| *one == seat) {
+        if let Some(life) = self.present.get_mut(&seat) {
             life.is_sent(notice.ticks(), Subject::Notice, matter, tell);
         }
     }
@@ -250,7 +247,7 @@ impl Live {
         tell: &mut impl FnMut(News),
     ) {
         let received = matter.message;
-        let life = self.present.iter_mut().find(|(one, _)| *one == seat).map(|(_, life)| life);
+        let life = self.present.get_mut(&seat);
         let id = life.as_ref().map(|life| life.id);
         let sent = life.and_then(|life| {
             life.sends(subject, (sent.ticks(), seen.ticks(), received), matter, tell)
@@ -277,7 +274,7 @@ impl Live {
             let fan = happening(SERVER, base, kind, matter);
             return tell(News::Event(Happening { count: audience, ..fan }));
         }
-        let others = self.present.iter_mut().filter(|(seat, _)| Some(*seat) != author);
+        let others = self.present.iter_mut().filter(|(seat, _)| Some(**seat) != author);
         let mut others: Vec<_> = others.map(|(_, life)| life).collect();
         for place in entry.fan.places() {
             let Some(life) = others.get_mut(place as usize) else { continue };
@@ -288,13 +285,13 @@ impl Live {
     }
 
     fn id(&self, seat: Seat) -> Option<u32> {
-        self.present.iter().find(|(one, _)| *one == seat).map(|(_, life)| life.id)
+        self.present.get(&seat).map(|life| life.id)
     }
 
     fn sit_down(&mut self, seat: Seat, who: Arc<Participant>, tell: &mut impl FnMut(News)) -> u32 {
         let id = self.next;
         self.next = self.next.saturating_add(1);
-        self.present.push((seat, Life::new(id, seat)));
+        self.present.insert(seat, Life::new(id, seat));
         tell(News::Node { id, who });
         id
     }

@@ -116,7 +116,12 @@ impl Teller {
 
     /// Puts into words what has been taken in, and what has been read of it meanwhile.
     fn tell(&mut self, fresh: Vec<Fresh>) {
-        let (_, standings) = self.hub.standings();
+        // Where everybody stands is asked if it matters to anything, which in a large room it seldom does.
+        let matters = |fresh: &Fresh| matches!(&fresh.news, News::Event(it) if it.seat.is_some());
+        let standings = match self.waits.is_open() || fresh.iter().any(matters) {
+            true => self.hub.standings().1,
+            false => Vec::new(),
+        };
         let standings: BTreeMap<Seat, Standing> =
             standings.into_iter().map(|standing| (standing.seat, standing)).collect();
         self.waits.look(&standings, &mut self.batch);
