@@ -13,12 +13,12 @@
 //! filter of its own: what is logged and what is traced are two questions.
 
 use super::{lifecycle, spans::Spans};
-use jiff::Zoned;
+use jiff::{Timestamp, tz::TimeZone};
 use std::{
     env::VarError,
     fmt::{self, Write as _},
     io::BufWriter,
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 use tracing::{
     Event, Level, Subscriber,
@@ -67,7 +67,30 @@ pub enum Format {
 /// The wall time as the original wrote it, `2023/10/29 18:32:06`, in the local time zone.
 #[must_use]
 pub fn stamp() -> impl fmt::Display {
-    Zoned::now().strftime("%Y/%m/%d %H:%M:%S").to_string()
+    /// The latest second that was written, and how. All lines of a second share it: to ask for the time
+    /// zone and to write a date costs as much as the rest of a line.
+    static LATEST: Mutex<(i64, [u8; STAMP])> = Mutex::new((i64::MIN, [b' '; STAMP]));
+    let now = Timestamp::now();
+    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    if latest.0 != now.as_second() {
+        let text = now.to_zoned(TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
+        // A year of more than four digits is no clock's.
+        let bytes = text.as_bytes().first_chunk().copied().unwrap_or([b'?'; STAMP]);
+        *latest = (now.as_second(), bytes);
+    }
+    Stamp(latest.1)
+}
+
+/// The bytes of a stamp.
+const STAMP: usize = 19;
+
+struct Stamp([u8; STAMP]);
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Digits, slashes, colons and a space.
+        f.write_str(std::str::from_utf8(&self.0).unwrap_or_default())
+    }
 }
 
 /// Starts the log of this process. `filter` is a directive list such as
@@ -204,5 +227,21 @@ impl Visit for Parts {
             "participant" => Ok(()),
             name => write!(self.facts, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_the_second_that_it_is_in() {
+        let written = |at: Timestamp| {
+            at.to_zoned(TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string()
+        };
+        let (before, stamped, after) = (Timestamp::now(), stamp().to_string(), Timestamp::now());
+        assert!(written(before) <= stamped && stamped <= written(after), "{stamped}");
+        assert_eq!(stamped.len(), STAMP);
+        assert_eq!(stamp().to_string().len(), STAMP);
     }
 }

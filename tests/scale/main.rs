@@ -27,9 +27,9 @@ const PROMPT: Duration = Duration::from_millis(100);
 /// How long a load may take. It is the end of hope, no measure.
 const LOAD: Duration = Duration::from_secs(300);
 /// The most that an idle participant on a connection of its own may keep resident, in bytes.
-const PARTICIPANT: u64 = 42 << 10;
+const PARTICIPANT: u64 = 30 << 10;
 /// The most that a server with ten thousand of them may.
-const TEN_THOUSAND: u64 = 410 << 20;
+const TEN_THOUSAND: u64 = 300 << 20;
 
 /// A server that may hold as many connections as the system lets it.
 async fn server() -> Server {
@@ -82,7 +82,7 @@ async fn ten_thousand_listen() {
     let mut server = server().await;
     // Not a storm: what is asked is what those cost who are there.
     let load =
-        ["--participants", "10000", "--join-rate", "150", "--rate", "1", "--duration", "10s"];
+        ["--participants", "10000", "--join-rate", "250", "--rate", "1", "--duration", "5s"];
     let report = loaded(&server, &load).await;
     assert!(report["joining"]["deliveries"].as_u64() >= Some(10_000 * 10_001 / 2), "50 million");
     let (each, all) = resident(&report);
