@@ -10,19 +10,9 @@ cd "$(dirname "$0")/.."
 rounds=${1:-12}
 participants=${2:-100}
 program=target/release/chittychat
-results=$(mktemp -d)
-pids=()
-stop() { kill "${pids[@]}" 2>/dev/null || :; rm -rf "$results"; }
-trap stop EXIT
+. benches/servers.sh
 
-# serve PORT [VARIABLE=VALUE…]: a server on that port, its probes on the one behind it.
-serve() {
-    env CHITTYCHAT_LOG=info "${@:2}" "$program" serve --listen "127.0.0.1:$1" \
-        --http-listen "127.0.0.1:$(($1 + 1))" 2>/dev/null &
-    pids+=("$!")
-    echo "$!" >"$results/$1.pid"
-    until "$program" healthcheck --server "127.0.0.1:$1" 2>/dev/null; do :; done
-}
+export CHITTYCHAT_LOG=info
 serve 18201 CHITTYCHAT__CONSOLE__SERVE=false
 serve 18203
 serve 18205
@@ -38,16 +28,7 @@ while answer.read1(1 << 16):
 PY
 pids+=("$!")
 
-for round in $(seq "$rounds"); do
-    ports="18201 18203 18205"
-    # There and back, so that no server always follows the same one.
-    ((round % 2)) || ports="18205 18203 18201"
-    for port in $ports; do
-        "$program" bench --server "127.0.0.1:$port" --participants "$participants" \
-            --burst "$((12000000 / participants))" --pid "$(cat "$results/$port.pid")" --format json \
-            >"$results/$port.$round.json" 2>/dev/null
-    done
-done
+measure "$rounds" "$participants" 12000000 18201 18203 18205
 
 python3 - "$results" "$rounds" <<'PY'
 import json, statistics, sys

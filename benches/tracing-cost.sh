@@ -12,44 +12,26 @@ cd "$(dirname "$0")/.."
 rounds=${1:-16}
 participants=${2:-100}
 program=target/release/chittychat
-results=$(mktemp -d)
-pids=()
-stop() { kill "${pids[@]}" 2>/dev/null || :; rm -rf "$results"; }
-trap stop EXIT
+. benches/servers.sh
 
-# serve PORT [VARIABLE=VALUE…]: a server on that port, and its id in $results.
-serve() {
-    env "${@:2}" "$program" serve --listen "127.0.0.1:$1" --http-listen 127.0.0.1:0 2>/dev/null &
-    pids+=("$!")
-    echo "$!" >"$results/$1.pid"
-    until "$program" healthcheck --server "127.0.0.1:$1" 2>/dev/null; do :; done
-}
 collector=OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14317
 serve 18100 CHITTYCHAT_LOG=off
-serve 18101 CHITTYCHAT_LOG=info
-serve 18102 CHITTYCHAT_LOG=info "$collector" CHITTYCHAT__TRACE__RATIO=0
-serve 18103 CHITTYCHAT_LOG=info "$collector" CHITTYCHAT__TRACE__RATIO=0.01
-serve 18104 CHITTYCHAT_LOG=info "$collector" CHITTYCHAT__TRACE__RATIO=1
+serve 18102 CHITTYCHAT_LOG=info
+serve 18104 CHITTYCHAT_LOG=info "$collector" CHITTYCHAT__TRACE__RATIO=0
+serve 18106 CHITTYCHAT_LOG=info "$collector" CHITTYCHAT__TRACE__RATIO=0.01
+serve 18108 CHITTYCHAT_LOG=info "$collector" CHITTYCHAT__TRACE__RATIO=1
 
-for round in $(seq "$rounds"); do
-    ports="18100 18101 18102 18103 18104"
-    # There and back, so that no server always follows the same one.
-    ((round % 2)) || ports="18104 18103 18102 18101 18100"
-    for port in $ports; do
-        "$program" bench --server "127.0.0.1:$port" --participants "$participants" --burst "$((10000000 / participants))" \
-            --pid "$(cat "$results/$port.pid")" --format json >"$results/$port.$round.json" 2>/dev/null
-    done
-done
+measure "$rounds" "$participants" 10000000 18100 18102 18104 18106 18108
 
 python3 - "$results" "$rounds" <<'PY'
 import json, statistics, sys
 folder, rounds = sys.argv[1], int(sys.argv[2])
 names = {
     18100: "no log, no tracing",
-    18101: "log lines",
-    18102: "and tracing, unsampled",
-    18103: "and 1 % traced",
-    18104: "and 100 % traced, as the bucket lets it",
+    18102: "log lines",
+    18104: "and tracing, unsampled",
+    18106: "and 1 % traced",
+    18108: "and 100 % traced, as the bucket lets it",
 }
 def costs(port):
     runs = (json.load(open(f"{folder}/{port}.{n}.json")) for n in range(1, rounds + 1))

@@ -132,3 +132,50 @@ impl Follower {
 fn event(name: &str, data: &str) -> Bytes {
     format!("event: {name}\ndata: {data}\n\n").into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::{record::Batch, ring::MOST_EVENTS};
+    use tokio::sync::Semaphore;
+
+    fn turn(ring: &Ring, events: usize) {
+        ring.push(Batch { json: "{}".into(), records: 1, events, ..Batch::default() });
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_too_slow_is_told_what_it_missed() {
+        let ring = Arc::new(Ring::new());
+        let mut introduction = Batch { json: "{}".into(), records: 1, ..Batch::default() };
+        introduction.nodes.push((1, "{\"r\":\"node\"}".into()));
+        ring.push(introduction);
+        let place = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("it is free");
+        let mut follower = Follower::new(&ring, None, place);
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            told.push(follower.next().await.expect("it goes on"));
+        }
+        // It takes nothing while the ring turns over.
+        for _ in 0..3 {
+            turn(&ring, MOST_EVENTS);
+        }
+        ring.finish();
+        while let Some(event) = follower.next().await {
+            told.push(event);
+        }
+        let names: Vec<_> = told
+            .iter()
+            .map(|event| std::str::from_utf8(event).expect("text").lines().next().expect("a name"))
+            .collect();
+        let expected = ["boot", "records", "gap", "records", "records"];
+        assert_eq!(names, expected.map(|name| format!("event: {name}")));
+        assert!(
+            told[2].ends_with(
+                b"\"missed\":2,\"why\":\"this page was slower than what happened\"}\n\n"
+            )
+        );
+        // Who was introduced in what is gone is introduced again, under no number.
+        assert_eq!(told[3], "event: records\ndata: [{\"r\":\"node\"}]\n\n");
+        assert!(told[4].starts_with(b"event: records\nid: 3\n"));
+    }
+}

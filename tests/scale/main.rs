@@ -81,8 +81,7 @@ async fn a_thousand_listen_and_cost_what_their_connections_do() {
 async fn ten_thousand_listen() {
     let mut server = server().await;
     // Not a storm: what is asked is what those cost who are there.
-    let load =
-        ["--participants", "10000", "--join-rate", "250", "--rate", "1", "--duration", "5s"];
+    let load = ["--participants", "10000", "--join-rate", "250", "--rate", "1", "--duration", "5s"];
     let report = loaded(&server, &load).await;
     assert!(report["joining"]["deliveries"].as_u64() >= Some(10_000 * 10_001 / 2), "50 million");
     let (each, all) = resident(&report);

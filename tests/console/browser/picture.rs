@@ -7,6 +7,7 @@ use chittychat::commands::graph_of;
 use chittychat::wire::pb::MessageType;
 use serde_json::Value;
 use std::{collections::BTreeSet, path::Path};
+use tempfile::TempDir;
 
 /// A server with a journal, and three who have said a few things: one of them does not say what it saw.
 async fn conversation(journal: &Path) -> (Server, Vec<Peer>) {
@@ -86,17 +87,32 @@ fn pairs(value: &Value) -> BTreeSet<(u64, u64)> {
     value.as_array().unwrap().iter().map(pair).collect()
 }
 
+/// A conversation, its journal's graph, and a tab that shows all of it.
+struct Drawn {
+    tab: Tab,
+    graph: Graph,
+    /// What has to stay for as long as that is looked at.
+    _around: (TempDir, Chromium, Server, Vec<Peer>),
+}
+
+impl Drawn {
+    async fn wait() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("journal");
+        let chromium = Chromium::start().await;
+        let (server, peers) = conversation(&journal).await;
+        let tab = chromium.open(&page_of(&server)).await;
+        let graph = graph(&journal, 4).await;
+        tab.until(&format!("chittychat.dots().length === {}", all(&graph).len())).await;
+        Self { tab, graph, _around: (folder, chromium, server, peers) }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn arrows_places_and_cones_are_the_journals() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal");
-    let chromium = Chromium::start().await;
-    let (server, _peers) = conversation(&journal).await;
-    let tab = chromium.open(&page_of(&server)).await;
-    let graph = graph(&journal, 4).await;
-    let events = all(&graph);
-    tab.until(&format!("chittychat.dots().length === {}", events.len())).await;
-    let numbers = numbers(&tab, &graph).await;
+    let Drawn { tab, graph, .. } = &Drawn::wait().await;
+    let events = all(graph);
+    let numbers = numbers(tab, graph).await;
     let named = |at: At| (numbers[at.node as usize], graph.time(at));
 
     let drawn = tab.eval("chittychat.arrows()").await;
@@ -110,7 +126,7 @@ async fn arrows_places_and_cones_are_the_journals() {
     assert!(edges.len() > 15, "{}", edges.len());
 
     // The same layout as on paper: the same columns, and the same rows.
-    let layout = Layout::of(&graph, &Window { seating: Seating::Outward, ..Window::default() });
+    let layout = Layout::of(graph, &Window { seating: Seating::Outward, ..Window::default() });
     let layout = layout.unwrap();
     let dots = tab.eval("chittychat.dots()").await;
     let dots: BTreeSet<_> = fours(&dots).into_iter().collect();
@@ -158,13 +174,7 @@ async fn arrows_places_and_cones_are_the_journals() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_clicks_tell_how_two_events_lie_to_each_other_and_why() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal");
-    let chromium = Chromium::start().await;
-    let (server, _peers) = conversation(&journal).await;
-    let tab = chromium.open(&page_of(&server)).await;
-    let graph = graph(&journal, 4).await;
-    tab.until(&format!("chittychat.dots().length === {}", all(&graph).len())).await;
+    let Drawn { tab, graph, .. } = &Drawn::wait().await;
     // Of the first message: its send, the server's receive, and what is concurrent with that.
     let send = graph.nodes.iter().position(|node| node.facts.iter().any(|it| is_publish(it.kind)));
     assert_eq!(send, Some(0));
