@@ -17,7 +17,10 @@ mod stack;
 
 use serde_json::Value;
 use stack::{Stack, docker, until};
-use std::time::{Duration, Instant};
+use std::{
+    io::{BufRead as _, BufReader},
+    time::{Duration, Instant},
+};
 
 /// The bots.
 const BOTS: [&str; 3] = ["anton", "bjarke", "oliver"];
@@ -28,12 +31,13 @@ type Scene = fn(&Stack);
 
 #[test]
 fn the_stack_is_as_promised() {
-    let scenes: [(&str, Scene); 10] = [
+    let scenes: [(&str, Scene); 11] = [
         ("the image is small and confined", image),
         ("the compose file gives away nothing", confinement),
         ("up from nothing", up),
         ("what Prometheus knows", prometheus::knows),
         ("what the collector of traces has", traces),
+        ("the console", console),
         ("the page for operators", page::runs),
         ("a participant lost is counted", loss),
         ("a server stopped drains", drain),
@@ -120,6 +124,28 @@ fn traces(stack: &Stack) {
         let times = ["lamport.time", "lamport.node", "lamport.cause.time", "lamport.cause.node"];
         path.iter().chain(&times).all(|word| spans.contains(word)).then_some(())
     });
+}
+
+/// The room as a live picture: all three are in it, and one looks on without being able to chat, since
+/// the server listens to other machines than its own.
+fn console(_: &Stack) {
+    let get = |path| prometheus::get("127.0.0.1:8081", path).unwrap();
+    assert!(get("/").contains("<title>Chitty-Chat console</title>"));
+    let info: Value = serde_json::from_str(&get("/console/info")).unwrap();
+    assert_eq!(info["trace_url"], "http://127.0.0.1:16686/trace/{trace}");
+    assert_eq!(info["chat"], false, "{info}");
+    let events = prometheus::ask("127.0.0.1:8081", "/console/events").unwrap();
+    let mut missing: Vec<_> =
+        ["Anton", "Bjarke", "Oliver"].map(|it| format!("\"name\":\"{it}\"")).to_vec();
+    // Whoever is present is introduced first; the state of things is told for ever.
+    for line in BufReader::new(events).lines().take(1000) {
+        let line = line.expect("the stream goes on");
+        missing.retain(|name| !line.contains(name));
+        if missing.is_empty() {
+            return;
+        }
+    }
+    panic!("nothing was heard of {missing:?}");
 }
 
 fn loss(stack: &Stack) {

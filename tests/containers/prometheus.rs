@@ -95,12 +95,18 @@ fn api(path: &str) -> Option<Value> {
 }
 
 /// The body that comes back. With HTTP/1.0 it ends when the connection does.
-fn get(server: &str, path: &str) -> Option<String> {
-    let mut connection = TcpStream::connect(server).ok()?;
-    connection.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    write!(connection, "GET {path} HTTP/1.0\r\nHost: {server}\r\n\r\n").ok()?;
+pub fn get(server: &str, path: &str) -> Option<String> {
+    let mut connection = ask(server, path)?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).ok()?;
     let (_, body) = answer.split_once("\r\n\r\n")?;
     Some(body.to_owned())
+}
+
+/// A connection on which that has been asked.
+pub fn ask(server: &str, path: &str) -> Option<TcpStream> {
+    let mut connection = TcpStream::connect(server).ok()?;
+    connection.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    write!(connection, "GET {path} HTTP/1.0\r\nHost: {server}\r\n\r\n").ok()?;
+    Some(connection)
 }

@@ -2,12 +2,14 @@
 //!
 //! - `chromium`: the browser;
 //! - `picture`: what is drawn is what the journal says, down to each arrow and each cone;
+//! - `hands`: everything by keyboard, pausing and going on, and the way to a trace;
 //! - `people`: two tabs and a `join` process chat; names and texts that would be more than that are not;
 //! - `frames`: how long a frame takes, with much in view and much more in the ring;
 //! - `looks`: light and dark, from 360 pixels to 4K.
 
 mod chromium;
 mod frames;
+mod hands;
 mod looks;
 mod people;
 mod picture;
