@@ -204,8 +204,15 @@ impl Tab {
     pub async fn click_event(&self, node: u64, time: u64) {
         let find = format!("chittychat.model.find({node},{time})");
         self.eval(&format!("chittychat.view.halt(); chittychat.view.reveal({find})")).await;
+        self.drawn().await;
         let spot = self.eval(&format!("chittychat.spot({node},{time})")).await;
         self.click(spot["x"].as_f64().unwrap(), spot["y"].as_f64().unwrap()).await;
+    }
+
+    /// Waits until the page has drawn itself since now: for a new size, and for what follows from that.
+    pub async fn drawn(&self) {
+        let frame = "await new Promise(requestAnimationFrame);";
+        self.eval(&format!("(async () => {{ {} }})()", frame.repeat(4))).await;
     }
 
     /// A real key.

@@ -2,7 +2,7 @@
 //!
 //! With `CHITTYCHAT_PICTURES` set to a folder the pictures are written there; docs/console/ has them.
 
-use super::{Chromium, Tab, page_of, three};
+use super::{Chromium, page_of, three};
 use crate::peers::{Listener as _, Server};
 use std::{env, fs, path::PathBuf};
 
@@ -34,7 +34,7 @@ async fn nothing_sticks_out_from_a_telephone_to_4k_in_light_and_dark() {
     for (width, height) in [(360, 740), (1280, 800), (3840, 2160)] {
         for is_dark in [false, true] {
             tab.size(width, height, is_dark).await;
-            settled(&tab).await;
+            tab.drawn().await;
             let sticks_out = tab
                 .eval(
                     "[...document.querySelectorAll('body *')].filter(e => {
@@ -56,6 +56,7 @@ async fn nothing_sticks_out_from_a_telephone_to_4k_in_light_and_dark() {
     }
     // And what a click does.
     tab.size(1280, 1000, false).await;
+    tab.drawn().await;
     tab.eval("chittychat.view.zoomRows(0.6, 100)").await;
     let who = "chittychat.model.find(0, [...chittychat.model.nodes.get(0).line].find(e => e.x === 'Who was first?').t).c";
     let asked = tab.eval(who).await;
@@ -63,14 +64,8 @@ async fn nothing_sticks_out_from_a_telephone_to_4k_in_light_and_dark() {
     tab.until("!document.getElementById('cone-legend').hidden").await;
     if let Some(folder) = &folder {
         tab.eval("chittychat.view.follow()").await;
-        settled(&tab).await;
+        tab.drawn().await;
         fs::write(folder.join("cones.png"), tab.picture().await).unwrap();
     }
     assert_eq!(tab.faults(), Vec::<String>::new());
-}
-
-/// Waits until the page has drawn itself twice since now: once for the size, and once for what follows from it.
-async fn settled(tab: &Tab) {
-    let frame = "await new Promise(requestAnimationFrame);";
-    tab.eval(&format!("(async () => {{ {} }})()", frame.repeat(4))).await;
 }
