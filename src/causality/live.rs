@@ -157,10 +157,9 @@ impl Live {
                 self.fan_out(entry, Subject::Publish, Some(*seat), &matter, tell);
             }
             What::Leave { seat, left, sent, departure, .. } => {
-                let text = Some(departure.to_string().into());
-                let matter = Matter { message, author: self.id(*seat), text };
+                let matter = Matter { message, author: self.id(*seat), text: None };
                 self.leave(*seat, (*left, *sent), departure, &matter, tell);
-                self.fan_out(entry, Subject::Leave, None, &Matter { text: None, ..matter }, tell);
+                self.fan_out(entry, Subject::Leave, None, &matter, tell);
             }
             What::Refusal { seat, who, sent, fault, .. } => {
                 let author = seat.and_then(|seat| self.id(seat));
@@ -195,17 +194,15 @@ impl Live {
     ) {
         let is_orderly = *departure == Departure::Disconnected;
         if is_orderly {
-            let told = Matter { text: None, ..matter.clone() };
-            self.receive(seat, Subject::Disconnect, (sent, LamportTime::ZERO), &told, tell);
+            self.receive(seat, Subject::Disconnect, (sent, LamportTime::ZERO), matter, tell);
         }
         let Some(mut life) = self.present.remove(&seat) else { return };
         if !is_orderly {
             lose(life, left.ticks(), departure, matter, tell);
             return;
         }
-        let told = Matter { text: None, ..matter.clone() };
-        self::send(life.id, left.ticks(), Subject::Ack, &told, tell);
-        life.is_sent(left.ticks(), Subject::Ack, &told, tell);
+        self::send(life.id, left.ticks(), Subject::Ack, matter, tell);
+        life.is_sent(left.ticks(), Subject::Ack, matter, tell);
         let (id, departure) = (life.id, departure.clone());
         tell(News::Ended { id, time: left.ticks(), departure });
     }

@@ -6,7 +6,7 @@
 
 use super::{
     Shared, guard,
-    ring::{Next, Ring},
+    ring::{Next, Ring, event},
 };
 use axum::{
     body::{Body, Bytes},
@@ -73,13 +73,17 @@ pub(super) async fn answer(
 impl Follower {
     fn new(ring: &Arc<Ring>, from: Option<u64>, place: OwnedSemaphorePermit) -> Self {
         let mut first =
-            VecDeque::from([event("boot", &format!("{{\"boot\":\"{}\"}}", ring.boot()))]);
+            VecDeque::from([event("boot", None, &format!("{{\"boot\":\"{}\"}}", ring.boot()))]);
         let at = match from {
             Some(from) if ring.begins_at(from) => from,
             _ => {
                 let (begin, nodes) = ring.begin();
                 if from.is_some() {
-                    first.push_back(event("reset", &format!("{{\"why\":\"{OTHER_NUMBERS}\"}}")));
+                    first.push_back(event(
+                        "reset",
+                        None,
+                        &format!("{{\"why\":\"{OTHER_NUMBERS}\"}}"),
+                    ));
                 }
                 first.push_back(nodes);
                 begin
@@ -111,7 +115,7 @@ impl Follower {
                 Next::Dropped { missed, first, nodes } => {
                     self.at = first;
                     let gap = format!("{{\"missed\":{missed},\"why\":\"{TOO_SLOW}\"}}");
-                    self.first.extend([event("gap", &gap), nodes]);
+                    self.first.extend([event("gap", None, &gap), nodes]);
                     continue;
                 }
                 Next::Over => return None,
@@ -127,10 +131,6 @@ impl Follower {
             }
         }
     }
-}
-
-fn event(name: &str, data: &str) -> Bytes {
-    format!("event: {name}\ndata: {data}\n\n").into()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! What is told is a state and no history: a page that misses one is told the next. Nothing is looked up
 //! while no page follows.
 
-use super::ring::Ring;
+use super::ring::{self, Ring};
 use crate::causality::live::Live;
 use crate::chat::Seat;
 use crate::hub::{Hub, Standing};
@@ -128,9 +128,8 @@ fn people(head: u64, standings: &[Standing], live: &Live) -> Bytes {
     event("people", &People { head, present: standings.len(), people })
 }
 
-/// An event without a number: it is no part of what can be asked for again.
 fn event(name: &str, data: &impl Serialize) -> Bytes {
     // Nothing here is a map with keys that are no text, so this does not fail.
     let data = serde_json::to_string(data).unwrap_or_default();
-    format!("event: {name}\ndata: {data}\n\n").into()
+    ring::event(name, None, &data)
 }

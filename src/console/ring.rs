@@ -113,7 +113,7 @@ impl Ring {
         let first = kept.next;
         kept.next += batch.records;
         let last = kept.next - 1;
-        let event = format!("event: records\nid: {last}\ndata: [{}]\n\n", batch.json);
+        let event = event("records", Some(last), &format!("[{}]", batch.json));
         for (id, record) in batch.nodes {
             let node = Node { record, named: last, introduced: last, is_present: true };
             kept.nodes.insert(id, node);
@@ -126,7 +126,7 @@ impl Ring {
         }
         kept.events += batch.events;
         kept.bytes += event.len();
-        kept.chunks.push_back(Chunk { first, events: batch.events, event: event.into() });
+        kept.chunks.push_back(Chunk { first, events: batch.events, event });
         kept.trim();
         let next = kept.next;
         drop(kept);
@@ -197,8 +197,15 @@ impl Kept {
         if records.is_empty() {
             return Bytes::new();
         }
-        format!("event: records\ndata: [{}]\n\n", records.join(",")).into()
+        event("records", None, &format!("[{}]", records.join(",")))
     }
+}
+
+/// An event of the stream, whose form is the HTML standard's. Without an id it is no part of what can be asked
+/// for again.
+pub(super) fn event(name: &str, id: Option<u64>, data: &str) -> Bytes {
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    format!("event: {name}\n{id}data: {data}\n\n").into()
 }
 
 #[cfg(test)]
