@@ -12,7 +12,7 @@ use super::waits::Waits;
 use crate::causality::live::{Happening, Live, News};
 use crate::chat::{Participant, Seat};
 use crate::hub::{Hub, Reader, Standing};
-use crate::journal::wall_us;
+use crate::journal::{trace_id, wall_us};
 use crate::wire::EncodedEntry;
 use futures_util::FutureExt as _;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
@@ -151,7 +151,7 @@ impl Teller {
             it.seat.inspect(|seat| self.waits.retold(*seat, it));
             return About::default();
         }
-        let trace = source.entry.traced().and_then(|trace| trace.parent.get(3..35));
+        let trace = trace_id(source.entry.traced());
         let wait = it.seat.map_or(Wait::Unknown, |seat| {
             // Whoever is gone by now has read it, or nobody can tell.
             let Some(standing) = standings.get(&seat) else { return Wait::Unknown };

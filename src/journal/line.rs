@@ -216,9 +216,10 @@ pub fn subject_of(word: &str) -> Option<Subject> {
 }
 
 /// The id of the trace in a `traceparent`, if it has one.
-pub(super) fn trace_id(trace: Option<&TraceContext>) -> Option<Cow<'_, str>> {
+#[must_use]
+pub fn trace_id(trace: Option<&TraceContext>) -> Option<&str> {
     let id = trace?.parent.split('-').nth(1)?;
-    (id.len() == 32).then_some(Cow::Borrowed(id))
+    (id.len() == 32).then_some(id)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ mod server_pen;
 
 pub use book::{Book, missed};
 pub use files::{Bounds, OpenError};
-pub use line::{Line, VERSION, Who, words};
+pub use line::{Line, VERSION, Who, trace_id, words};
 pub use participant_pen::ParticipantPen;
 pub use server_pen::ServerPen;
 

@@ -65,7 +65,7 @@ impl ParticipantPen {
             about,
             text: text.map(Cow::Borrowed),
             wall_us: Some(wall_us),
-            trace: trace_id(trace),
+            trace: trace_id(trace).map(Cow::Borrowed),
             ..Line::default()
         }
         .write(out);

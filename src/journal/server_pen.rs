@@ -144,7 +144,7 @@ impl Common<'_> {
             time: Some(time.ticks()),
             message: Some(self.message.ticks()),
             wall_us: Some(self.wall_us),
-            trace: trace_id(self.trace),
+            trace: trace_id(self.trace).map(Cow::Borrowed),
             ..Line::default()
         }
     }
