@@ -99,7 +99,7 @@ pub(super) async fn answer(
         let (known, is_known) = oneshot::channel::<Entrant>();
         let task = tokio::spawn(async move {
             if let Ok(entrant) = is_known.await {
-                Page::new(socket, &shared).serve(&shared, &entrant).await;
+                Page::new(socket, peer, &shared).serve(&shared, &entrant).await;
             }
         });
         entrant.is_served_by(task.abort_handle());
@@ -110,6 +110,8 @@ pub(super) async fn answer(
 
 /// A page's socket.
 struct Page {
+    /// Where it is.
+    peer: SocketAddr,
     sink: SplitSink<WebSocket, Message>,
     ear: Ear,
     /// How long it may be silent before it is asked, and how long the answer may take.
@@ -128,13 +130,13 @@ struct Ear {
 }
 
 impl Page {
-    fn new(socket: WebSocket, shared: &Shared) -> Self {
+    fn new(socket: WebSocket, peer: SocketAddr, shared: &Shared) -> Self {
         let (sink, stream) = socket.split();
         let limits = shared.wicket.limits();
         let heard = Instant::now();
         let patience = (limits.keepalive_interval, limits.keepalive_timeout);
         let ear = Ear { stream, most: limits.frame_bytes, heard };
-        Self { sink, ear, patience, ask: heard + patience.0 }
+        Self { peer, sink, ear, patience, ask: heard + patience.0 }
     }
 
     async fn serve(mut self, shared: &Shared, entrant: &Entrant) {
@@ -153,7 +155,8 @@ impl Page {
     /// to be told.
     async fn come_in(&mut self, shared: &Shared, entrant: &Entrant) -> Option<Status> {
         // Whoever says nothing is shown out by the door.
-        let identity = match self.ear.text().await?.and_then(|hello| identify(shared, &hello)) {
+        let hello = self.ear.text().await?;
+        let identity = match hello.and_then(|hello| identify(shared, self.peer, &hello)) {
             Ok(identity) => identity,
             Err(status) => return Some(status),
         };
@@ -252,13 +255,13 @@ fn not_text() -> Status {
 }
 
 /// Who a page is, by what it said first.
-fn identify(shared: &Shared, hello: &str) -> Result<Identity, Status> {
+fn identify(shared: &Shared, peer: SocketAddr, hello: &str) -> Result<Identity, Status> {
     let hello: Hello = serde_json::from_str(hello).map_err(|error| {
         let why = format!("the first frame is {{\"token\":\"…\"}}, or {{\"token\":null}}: {error}");
         Status::invalid_argument(why)
     })?;
     let authorization = hello.token.map(|token| format!("Bearer {token}"));
-    guard::identify(shared, authorization.as_deref().map(str::as_bytes))
+    guard::identify(shared, peer, authorization.as_deref().map(str::as_bytes))
         .map_err(|denied| Status::unauthenticated(denied.to_string()))
 }
 

@@ -10,12 +10,12 @@ use super::{
 };
 use axum::{
     body::{Body, Bytes},
-    extract::{RawQuery, State},
+    extract::{ConnectInfo, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::{Instant, sleep_until},
@@ -43,10 +43,11 @@ struct Follower {
 /// Answers `/console/events`, optionally with `?from=N`: the first record that the page does not have.
 pub(super) async fn answer(
     State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    if let Some(refusal) = guard::refuse_reader(&shared, &headers) {
+    if let Some(refusal) = guard::refuse_reader(&shared, peer, &headers) {
         return refusal;
     }
     let from = match query.as_deref().map(|query| query.strip_prefix("from=").map(str::parse)) {

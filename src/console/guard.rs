@@ -25,7 +25,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Serialize;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Serialize)]
 struct Info<'a> {
@@ -94,23 +94,31 @@ fn is_own(options: &Options) -> bool {
 }
 
 /// What a request is answered that may not read what is said in the room; nothing if it may.
-pub(super) fn refuse_reader(shared: &Shared, headers: &HeaderMap) -> Option<Response> {
+pub(super) fn refuse_reader(
+    shared: &Shared,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+) -> Option<Response> {
     if asks_for_certificates(&shared.access) && !is_own(&shared.options) {
         let why = "participants of this room must show a certificate, and a page has none\n";
         return Some((StatusCode::FORBIDDEN, why).into_response());
     }
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let denied = identify(shared, authorization).err()?;
+    let denied = identify(shared, peer, authorization).err()?;
     let how = [(header::WWW_AUTHENTICATE, "Bearer")];
     Some((StatusCode::UNAUTHORIZED, how, format!("{denied}\n")).into_response())
 }
 
-/// Who somebody is, by the value that a header `authorization` would have. Denials are counted with those
-/// of the chat's own port.
-pub(super) fn identify(shared: &Shared, authorization: Option<&[u8]>) -> Result<Identity, Denied> {
+/// Who somebody is, by the value that a header `authorization` would have. Denials are counted and logged
+/// with those of the chat's own port.
+pub(super) fn identify(
+    shared: &Shared,
+    peer: SocketAddr,
+    authorization: Option<&[u8]>,
+) -> Result<Identity, Denied> {
     // Without tokens there is nothing that it would have to be.
     shared.access.judge(&Certified::Unasked, authorization).inspect_err(|denied| {
-        shared.wicket.denied(*denied);
+        shared.wicket.denied(peer, *denied);
     })
 }
 

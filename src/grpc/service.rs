@@ -110,14 +110,19 @@ impl Services {
     }
 }
 
+/// Counts that somebody was refused for what it showed, and tells the operator.
+pub(super) fn turned_away(metrics: &Metrics, peer: SocketAddr, denied: Denied) {
+    metrics.denied(denied.label());
+    tracing::info!("Refused a request from {peer}: {denied}");
+}
+
 impl ForGuest {
     /// Who a request is from.
     fn judge(&self, request: &Request<Incoming>) -> Result<Identity, Denied> {
         let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let access = &self.services.access;
         access.judge(&self.certified, authorization).inspect_err(|denied| {
-            self.services.metrics().denied(denied.label());
-            tracing::info!("Refused a request from {}: {denied}", self.peer);
+            turned_away(self.services.metrics(), self.peer, *denied);
         })
     }
 

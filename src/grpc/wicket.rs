@@ -9,11 +9,16 @@ use super::{
     door::Door,
     guest::{Guest, Pass},
     server::Limits,
+    service::turned_away,
 };
 use crate::hub::Hub;
 use crate::keys::{Denied, Identity};
 use crate::wire::{Batch, Inbound};
-use std::{future::poll_fn, net::IpAddr, sync::Arc};
+use std::{
+    future::poll_fn,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 use tokio::task::AbortHandle;
 use tokio_stream::Stream;
 use tonic::Status;
@@ -50,9 +55,9 @@ impl Wicket {
         &self.door.limits
     }
 
-    /// Counts that somebody was not let in, because of what it showed.
-    pub fn denied(&self, denied: Denied) {
-        self.hub.metrics().denied(denied.label());
+    /// Counts and logs that somebody there was not let in, because of what it showed.
+    pub fn denied(&self, peer: SocketAddr, denied: Denied) {
+        turned_away(self.hub.metrics(), peer, denied);
     }
 
     /// A connection from there; nothing if there are as many as there may be.

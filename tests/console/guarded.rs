@@ -16,7 +16,7 @@ async fn info(server: &Server) -> Value {
 }
 
 /// A token for this name, and a file that lets its holder in.
-async fn token(name: &str, folder: &Path) -> (String, String) {
+pub async fn token(name: &str, folder: &Path) -> (String, String) {
     let out = folder.join("token");
     let mut process = Process::start(&["token", name, "--out", out.to_str().unwrap()], &[]);
     assert_eq!(process.exit_code().await, 0, "{:?}", process.err.so_far());
@@ -111,9 +111,12 @@ async fn with_tokens_the_room_is_shown_to_holders_and_chat_is_under_their_names(
     let mut anton = open("Anton", Some(&token)).await;
     anton.connect().await;
     page.until_so("Anton is in", |picture| picture.id("Anton").is_some()).await;
-    // As on the chat's own port: three without one that holds, here and there.
+    // As on the chat's own port: counted and logged, three on the feed and two at the chat.
     let scrape = Scrape::of(&server).await;
     assert_eq!(scrape.sum("chittychat_denials_total"), 5.0);
+    let log = &server.process.err;
+    log.wait_for(&["Client Anton", "has connected"]).await;
+    assert_eq!(log.count(&["Refused a request from 127.0.0.1:"]), 5);
 }
 
 #[tokio::test]

@@ -297,7 +297,10 @@ const feed = new Feed("/console/events", {
   refused: askToken,
 });
 
+let isAsked = false;
+
 function askToken(why) {
+  isAsked = true;
   setText("token-why", why ? shown(why) : "This console needs a token.");
   const dialog = $("token-dialog");
   if (!dialog.open) dialog.showModal();
@@ -312,12 +315,18 @@ $("token-form").addEventListener("submit", (event) => {
     setText("token-why", "A token has no spaces and only plain characters.");
     return;
   }
+  isAsked = false;
   token = given;
   sessionStorage.setItem(TOKEN, token);
   $("token").value = "";
   $("token-dialog").close();
   feed.token = token;
   feed.start();
+});
+
+// Without a token there is nothing to see behind it, so whoever closes it unanswered is asked again.
+$("token-dialog").addEventListener("close", () => {
+  if (isAsked) $("token-dialog").showModal();
 });
 
 async function start(wait = 1000) {
@@ -422,6 +431,8 @@ globalThis.chittychat = {
     connected: feed.connected, records: feed.records, lastSeq: feed.last, following: view.following, paused: view.paused,
     chat: chat.state === "leaving" ? "in" : chat.state, clock: chat.clock.now,
   }),
+  /** The colours that the picture is painted in now. */
+  theme: () => painter.theme,
   /** Takes in records as if the server had sent them. */
   feedForTest: take,
 };

@@ -97,8 +97,15 @@ impl Chromium {
         Self { child, calls, heard, _profile: profile }
     }
 
-    /// A new tab at this address, in which nothing has been done.
+    /// A new tab at this address, in which nothing has been done, and which shows what happens.
     pub async fn open(&self, url: &str) -> Tab {
+        let tab = self.visit(url).await;
+        tab.until("chittychat.status().connected").await;
+        tab
+    }
+
+    /// A new tab at this address, in which nothing has been done.
+    pub async fn visit(&self, url: &str) -> Tab {
         let none = json!({});
         let context = ask(&self.calls, "Target.createBrowserContext", none, None).await;
         let params = json!({"url": "about:blank", "browserContextId": context["browserContextId"]});
@@ -112,7 +119,7 @@ impl Chromium {
         }
         tab.size(1280, 800, false).await;
         tab.ask("Page.navigate", json!({"url": url})).await;
-        tab.until("typeof chittychat === 'object' && chittychat.status().connected").await;
+        tab.until("typeof chittychat === 'object'").await;
         tab
     }
 }

@@ -5,8 +5,10 @@
 //! - `hands`: everything by keyboard, pausing and going on, and the way to a trace;
 //! - `people`: two tabs and a `join` process chat; names and texts that would be more than that are not;
 //! - `frames`: how long a frame takes, with much in view and much more in the ring;
+//! - `access`: contrast, and names for what can be used;
 //! - `looks`: light and dark, from 360 pixels to 4K.
 
+mod access;
 mod chromium;
 mod frames;
 mod hands;

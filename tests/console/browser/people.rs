@@ -1,6 +1,7 @@
 //! People in the page: they chat, and whatever they call themselves or say is a name and a text.
 
 use super::{Chromium, Tab, page_of};
+use crate::guarded::token;
 use crate::peers::{Listener as _, Peer, Process, Server, World, joined_by, left_by};
 use serde_json::json;
 
@@ -76,6 +77,50 @@ async fn who_is_refused_reads_why_and_tries_again() {
     joined_by(&world.anton.delivery().await, "Casper");
     world.server.process.signal(nix::sys::signal::Signal::SIGTERM);
     tab.until("chittychat.status().chat === 'out' && !chittychat.status().connected").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_asks_for_the_token_that_the_server_asks_for() {
+    let chromium = Chromium::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (token, file) = token("Anton", folder.path()).await;
+    let server = Server::start(&[("CHITTYCHAT__AUTH__TOKENS", &file)]).await;
+    let tab = chromium.visit(&page_of(&server)).await;
+    let why = "document.getElementById('token-why').textContent";
+    let asks = "document.getElementById('token-dialog').open";
+    tab.until(&format!("{asks} && {why}.includes('needs a token')")).await;
+    // Without one there is nothing to see, so the question stays.
+    tab.press("Escape", 27).await;
+    tab.press("Escape", 27).await;
+    tab.until(asks).await;
+    for (given, said) in [("not one", "no spaces"), ("wrong", "token")] {
+        tab.eval("document.getElementById('token').value = ''").await;
+        tab.write("token", given).await;
+        tab.press_button("token-open").await;
+        tab.until(&format!("{asks} && {why}.includes('{said}') && !{why}.includes('needs a')"))
+            .await;
+    }
+    tab.write("token", &token).await;
+    tab.press_button("token-open").await;
+    tab.until(&format!("!{asks} && chittychat.status().connected")).await;
+    // It is for chatting too, and for its own name alone.
+    tab.write("chat-name", "Bjarke").await;
+    tab.press_button("chat-join").await;
+    let notice = "document.getElementById('chat-notice').textContent";
+    tab.until(&format!("{notice}.includes('PERMISSION_DENIED')")).await;
+    tab.until("chittychat.status().chat === 'out'").await;
+    tab.eval("document.getElementById('chat-name').value = ''").await;
+    join(&tab, "Anton").await;
+    // Coming back to the tab, one is not asked again; and it stands in no address.
+    tab.ask("Page.reload", json!({})).await;
+    tab.until(&format!(
+        "chittychat.status().connected && !{asks} && chittychat.status().chat === 'out'"
+    ))
+    .await;
+    assert_eq!(tab.eval("location.href").await, json!(page_of(&server)));
+    // Chromium itself reports the wrong one, and nothing else went wrong.
+    let faults = tab.faults();
+    assert!(faults.len() == 1 && faults[0].contains("401"), "{faults:#?}");
 }
 
 /// What a hostile participant would like to be more than a name or a text.
