@@ -119,25 +119,31 @@ async fn with_tokens_the_room_is_shown_to_holders_and_chat_is_under_their_names(
     assert_eq!(log.count(&["Refused a request from 127.0.0.1:"]), 5);
 }
 
-#[tokio::test]
-async fn where_participants_show_certificates_nobody_chats_from_a_page() {
-    let folder = TempDir::new().unwrap();
+/// A server whose participants must show a certificate, with its HTTP port at this address.
+pub async fn certified(http: &str, folder: &Path) -> Server {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let cert = params.self_signed(&key).unwrap().pem();
     let write = |name: &str, content: &str| {
-        let path = folder.path().join(name);
+        let path = folder.join(name);
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     };
     let (cert, key) = (write("cert", &cert), write("key", &key.serialize_pem()));
-    let server = Server::start(&[
-        ("CHITTYCHAT__GRPC__TLS__CERT", &cert),
-        ("CHITTYCHAT__GRPC__TLS__KEY", &key),
-        ("CHITTYCHAT__GRPC__TLS__CLIENT_CA", &cert),
-    ])
-    .await;
+    let variables = [
+        ("CHITTYCHAT__GRPC__TLS__CERT", &*cert),
+        ("CHITTYCHAT__GRPC__TLS__KEY", &*key),
+        ("CHITTYCHAT__GRPC__TLS__CLIENT_CA", &*cert),
+    ];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--http-listen", http];
+    Server::of(Process::start(&serve, &variables)).await
+}
+
+#[tokio::test]
+async fn where_participants_show_certificates_nobody_chats_from_a_page() {
+    let folder = TempDir::new().unwrap();
+    let server = certified("127.0.0.1:0", folder.path()).await;
     let told = info(&server).await;
     assert_eq!(told["chat"], false);
     assert!(told["chat_refused"].as_str().unwrap().contains("certificate"), "{told}");

@@ -110,11 +110,13 @@ export class Feed {
     const headers = { Accept: "text/event-stream" };
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     const answer = await fetch(this.address + from, { headers, signal, cache: "no-store", credentials: "same-origin" });
-    if (answer.status === 401 || answer.status === 403) {
+    if (answer.status === 401) {
       this.#state(false, "the server asks for a token");
       this.hear.refused((await answer.text()).slice(0, 400));
       return null;
     }
+    // No token would help. It is asked again later, as after any other failure: settings change.
+    if (answer.status === 403) throw new Error((await answer.text()).slice(0, 400).trim());
     if (!answer.ok || !answer.body) throw new Error(`the server answers ${answer.status}`);
     return answer;
   }

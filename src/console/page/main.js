@@ -292,7 +292,7 @@ const feed = new Feed("/console/events", {
   },
   state: (connected, why) => {
     $("state").classList.toggle("on", connected);
-    setText("state", connected ? "live" : `not connected: ${why}`);
+    setText("state", connected ? "live" : `not connected: ${shown(why)}`);
   },
   refused: askToken,
 });

@@ -1,7 +1,7 @@
 //! People in the page: they chat, and whatever they call themselves or say is a name and a text.
 
 use super::{Chromium, Tab, page_of};
-use crate::guarded::token;
+use crate::guarded::{certified, token};
 use crate::peers::{Listener as _, Peer, Process, Server, World, joined_by, left_by};
 use serde_json::json;
 
@@ -121,6 +121,18 @@ async fn a_page_asks_for_the_token_that_the_server_asks_for() {
     // Chromium itself reports the wrong one, and nothing else went wrong.
     let faults = tab.faults();
     assert!(faults.len() == 1 && faults[0].contains("401"), "{faults:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_no_token_would_open_says_so_and_asks_for_none() {
+    let chromium = Chromium::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = certified("0.0.0.0:0", folder.path()).await;
+    let page = format!("http://127.0.0.1:{}/", server.http_address.port());
+    let tab = chromium.visit(&page).await;
+    tab.until("document.getElementById('state').textContent.includes('certificate')").await;
+    assert_eq!(tab.eval("document.getElementById('token-dialog').open").await, json!(false));
+    tab.until("document.getElementById('chat-notice').textContent.includes('certificate')").await;
 }
 
 /// What a hostile participant would like to be more than a name or a text.

@@ -43,7 +43,8 @@ impl Server {
         Self::of(Process::start_unread(&SERVE, variables, last)).await
     }
 
-    async fn of(process: Process) -> Self {
+    /// A server that is starting, once it says where it listens.
+    pub async fn of(process: Process) -> Self {
         let address = address_in(&process.err.wait_for(&["Started server at address: "]).await);
         let http = address_in(&process.err.wait_for(&["Serving probes at address: "]).await);
         Self { process, address, http_address: http }
