@@ -289,6 +289,9 @@ impl<C: Future> Future for Together<C> {
         if this.connection.is_none() && this.streams.is_empty() {
             return Poll::Ready(());
         }
+        if this.cork.was_out() {
+            rest.place.has_heard_all();
+        }
         if rest.turns.hand_on(&rest.place) {
             rest.is_settled.store(true, Ordering::Relaxed);
         }
@@ -400,6 +403,22 @@ mod tests {
             assert!(polled.is_pending());
         }
         assert_eq!(is_served.try_recv(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn whoever_has_heard_everything_is_a_newcomer_no_longer() {
+        let (cork, doorbell) = (Arc::<Cork>::default(), Doorbell::new(Arc::default()));
+        let place = Arc::clone(&doorbell.0.rest.place);
+        let (idle, nursery) = (std::future::pending::<()>(), Nursery::default());
+        let mut together =
+            Together::new(idle, |_| {}, nursery, Arc::default(), Arc::clone(&cork), doorbell);
+        // The first half of a list, and the second.
+        for more_follows in [true, false] {
+            cork.more_follows(more_follows);
+            let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut together).poll(cx))).await;
+            assert!(polled.is_pending());
+            assert_eq!(place.is_new(), more_follows);
+        }
     }
 
     #[test]

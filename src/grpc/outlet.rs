@@ -27,12 +27,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Cork {
     is_in: AtomicBool,
     is_holding: AtomicBool,
+    was_out: AtomicBool,
 }
 
 impl Cork {
     /// Says whether more follows, soon and in any case.
     pub(super) fn more_follows(&self, more_follows: bool) {
         self.is_in.store(more_follows, Relaxed);
+        if !more_follows {
+            self.was_out.store(true, Relaxed);
+        }
+    }
+
+    /// Whether all that there was to say has been said, at some time or other.
+    pub(super) fn was_out(&self) -> bool {
+        self.was_out.load(Relaxed)
     }
 
     /// Something is held back for what follows.

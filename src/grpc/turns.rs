@@ -4,8 +4,13 @@
 //! whoever connects, joins or asks for the server's health would stand behind them, at each step
 //! anew. So no more than [`AT_ONCE`] connections are woken with something to deliver; whoever has had
 //! a turn hands it on. A connection that has never had one is new: it waits for nobody. From its first
-//! turn on it is one of the listeners, and what it sends waits in the line as well, because thousands
-//! who say goodbye at once are no better than one who speaks to thousands.
+//! turn on what it sends waits in the line as well, because thousands who say goodbye at once are no
+//! better than one who speaks to thousands.
+//!
+//! Whoever has just joined is sent the list of all who are present, which is more than a client takes in
+//! one turn. Behind thousands each time, it would be told at last who was there a while ago. So until it
+//! has heard everything once, it stands in a line of its own, whose turn comes first; but for
+//! [`HEAD_START`] turns at most, since whoever reads slowly enough never hears everything.
 //!
 //! With [`FEW`] connections there is no line: the last of them comes soon enough without one.
 //!
@@ -24,6 +29,9 @@ use std::{
 /// How many connections may have a turn at once. Enough to keep every processor busy, and few enough
 /// for another task to come soon.
 const AT_ONCE: usize = 8;
+/// How many turns a connection has at most before it counts as one of the listeners. A list of 1 MiB, which
+/// is the longest, takes sixteen through a window of 64 KiB, which is the least that clients have.
+const HEAD_START: u8 = 32;
 /// Up to so many connections nobody waits long for anybody.
 const FEW: usize = 256;
 
@@ -34,14 +42,41 @@ const HAS_TURN: u8 = 2;
 const GONE: u8 = 3;
 
 /// A task that takes turns, and how it is woken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Place {
     /// Changes while the line is locked, and only then.
     stands: AtomicU8,
+    /// How many turns it has left as a newcomer. Changed by the task alone.
+    head_start: AtomicU8,
     pub(super) task: AtomicWaker,
 }
 
+impl Default for Place {
+    fn default() -> Self {
+        let (stands, head_start) = (AtomicU8::new(IDLE), AtomicU8::new(HEAD_START));
+        Self { stands, head_start, task: AtomicWaker::new() }
+    }
+}
+
 impl Place {
+    /// It has heard everything, and is a newcomer no longer.
+    pub(super) fn has_heard_all(&self) {
+        self.head_start.store(0, Ordering::Relaxed);
+    }
+
+    /// One turn less as a newcomer.
+    fn age(&self) {
+        let left = self.head_start.load(Ordering::Relaxed);
+        if left > 0 {
+            self.head_start.store(left - 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it stands before those who have heard everything.
+    pub(super) fn is_new(&self) -> bool {
+        self.head_start.load(Ordering::Relaxed) > 0
+    }
+
     fn is(&self, what: u8) -> bool {
         self.stands.load(Ordering::SeqCst) == what
     }
@@ -58,12 +93,29 @@ pub(super) struct Turns {
 #[derive(Debug)]
 struct Line {
     free: usize,
+    newcomers: VecDeque<Arc<Place>>,
     waiting: VecDeque<Arc<Place>>,
+}
+
+impl Line {
+    fn of(&mut self, place: &Place) -> &mut VecDeque<Arc<Place>> {
+        if place.is_new() { &mut self.newcomers } else { &mut self.waiting }
+    }
+
+    /// Whose turn it is next.
+    fn next(&mut self) -> Option<Arc<Place>> {
+        loop {
+            let next = self.newcomers.pop_front().or_else(|| self.waiting.pop_front())?;
+            if !next.is(GONE) {
+                return Some(next);
+            }
+        }
+    }
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        let line = Line { free: AT_ONCE, waiting: VecDeque::new() };
+        let line = Line { free: AT_ONCE, newcomers: VecDeque::new(), waiting: VecDeque::new() };
         Self { tasks: AtomicUsize::new(0), line: Mutex::new(line) }
     }
 }
@@ -87,7 +139,7 @@ impl Turns {
         }
         if line.free == 0 {
             place.stands.store(IN_LINE, Ordering::SeqCst);
-            line.waiting.push_back(Arc::clone(place));
+            line.of(place).push_back(Arc::clone(place));
             return;
         }
         line.free -= 1;
@@ -102,6 +154,7 @@ impl Turns {
         // Nobody but the task itself takes this away.
         let had_turn = place.is(HAS_TURN);
         if had_turn {
+            place.age();
             self.end(self.lock(), place, IDLE);
         }
         had_turn
@@ -120,13 +173,7 @@ impl Turns {
 
     fn end(&self, mut line: MutexGuard<'_, Line>, place: &Place, stands: u8) {
         place.stands.store(stands, Ordering::SeqCst);
-        let next = loop {
-            match line.waiting.pop_front() {
-                Some(next) if next.is(GONE) => {}
-                next => break next,
-            }
-        };
-        match next {
+        match line.next() {
             Some(next) => {
                 next.stands.store(HAS_TURN, Ordering::SeqCst);
                 drop(line);
@@ -145,10 +192,12 @@ impl Turns {
 mod tests {
     use super::*;
 
-    /// So many of a crowd.
+    /// So many of a crowd, who have heard everything.
     fn places(turns: &Turns, count: usize) -> Vec<Arc<Place>> {
         turns.tasks.store(FEW, Ordering::Relaxed);
-        std::iter::repeat_with(|| turns.enter()).take(count).collect()
+        let places: Vec<_> = std::iter::repeat_with(|| turns.enter()).take(count).collect();
+        places.iter().for_each(|place| place.has_heard_all());
+        places
     }
 
     fn having(places: &[Arc<Place>]) -> Vec<usize> {
@@ -190,6 +239,28 @@ mod tests {
         }
         let line = turns.lock();
         assert_eq!((line.free, line.waiting.len()), (AT_ONCE, 0));
+    }
+
+    #[test]
+    fn whoever_is_being_told_who_is_there_comes_first_but_not_for_ever() {
+        let turns = Turns::default();
+        let places = places(&turns, AT_ONCE + 2);
+        places.iter().for_each(|place| turns.ask(place));
+        let newcomer = turns.enter();
+        let mut had = 0;
+        loop {
+            turns.ask(&newcomer);
+            let busy = having(&places)[0];
+            turns.hand_on(&places[busy]);
+            turns.ask(&places[busy]);
+            if !newcomer.is(HAS_TURN) {
+                break;
+            }
+            turns.hand_on(&newcomer);
+            had += 1;
+        }
+        assert_eq!(had, HEAD_START);
+        assert!(newcomer.is(IN_LINE), "it is one of many now");
     }
 
     #[test]

@@ -38,24 +38,30 @@ async fn server() -> Server {
     Server::start(&[]).await
 }
 
-/// A load that ends well, and the probes beside it.
+/// A load that ends well.
 async fn loaded(server: &Server, arguments: &[&str]) -> Value {
     let (address, pid) = (server.address.to_string(), server.process.pid().to_string());
     let common = ["bench", "--server", &address, "--pid", &pid, "--format", "json"];
-    let probes = Probes::start(server);
     let mut bench = Process::start(&[&common[..], arguments].concat(), &[]);
     let code = timeout(LOAD, bench.exit_code()).await.expect("the load ends");
-    let waited = probes.end().await;
     println!("{}", arguments.join(" "));
+    let json = bench.out.so_far().join("\n");
+    assert_eq!(code, 0, "{json}\n{:?}", bench.err.so_far());
+    serde_json::from_str(&json).expect("it is JSON")
+}
+
+/// The same, with the probes beside it, which wait for nothing long.
+async fn probed(server: &Server, arguments: &[&str]) -> Value {
+    let probes = Probes::start(server);
+    let report = loaded(server, arguments).await;
+    let waited = probes.end().await;
     for (what, times) in &waited {
         println!("  {what}: {times}");
     }
-    let json = bench.out.so_far().join("\n");
-    assert_eq!(code, 0, "{json}\n{:?}", bench.err.so_far());
     for (what, times) in waited {
         assert!(times.p99() <= PROMPT, "{what} took {times}");
     }
-    serde_json::from_str(&json).expect("it is JSON")
+    report
 }
 
 /// What a participant costs, in bytes, and the server in all, once everybody is in.
@@ -80,7 +86,7 @@ async fn a_thousand_listen_and_cost_what_their_connections_do() {
 #[tokio::test]
 async fn ten_thousand_listen() {
     let mut server = server().await;
-    // Not a storm: what is asked is what those cost who are there.
+    // Neither a storm nor the coming and going of probes: what is asked is what those cost who are there.
     let load = ["--participants", "10000", "--join-rate", "250", "--rate", "1", "--duration", "5s"];
     let report = loaded(&server, &load).await;
     assert!(report["joining"]["deliveries"].as_u64() >= Some(10_000 * 10_001 / 2), "50 million");
@@ -91,11 +97,21 @@ async fn ten_thousand_listen() {
 }
 
 #[tokio::test]
+async fn ten_thousand_come_at_once_and_nobody_else_waits() {
+    let mut server = server().await;
+    let load = ["--participants", "10000", "--rate", "1", "--duration", "5s"];
+    let report = probed(&server, &load).await;
+    assert!(report["joining"]["deliveries"].as_u64() >= Some(10_000 * 10_001 / 2), "50 million");
+    resident(&report);
+    assert_eq!(server.stop().await, 0);
+}
+
+#[tokio::test]
 async fn five_thousand_come_speak_and_go_and_nobody_else_waits() {
     let mut server = server().await;
     let load =
         ["--participants", "5000", "--publishers", "50", "--rate", "20", "--duration", "20s"];
-    let report = loaded(&server, &load).await;
+    let report = probed(&server, &load).await;
     assert!(report["joining"]["deliveries"].as_u64() >= Some(5_000 * 5_001 / 2), "12.5 million");
     resident(&report);
     assert!(report["deliveries"].as_u64() >= Some(400 * 4_999));
