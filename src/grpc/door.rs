@@ -20,12 +20,13 @@
 
 use super::{guest::Guest, server::Limits};
 use crate::hub::Hub;
+use crate::keys::Denied;
 use crate::telemetry::metrics::Metrics;
 use slab::Slab;
 use std::{
     collections::BTreeMap,
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -35,6 +36,8 @@ use tokio::time::Instant;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// The least time between two log lines about the door, however many it turns away.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// How many requests a second that show nothing which holds have a log line each.
+const DENIALS: u32 = 20;
 const SECOND: Duration = Duration::from_secs(1);
 /// The bits of an IPv6 address that say which network it is in: the rest is the client's to choose.
 const NETWORK_BITS: u32 = 64;
@@ -62,7 +65,8 @@ pub(super) struct Door {
 struct Book {
     guests: Slab<Weak<Guest>>,
     addresses: BTreeMap<IpAddr, Crowd>,
-    attempts: Attempts,
+    attempts: Bucket,
+    denials: Bucket,
     unsaid: Unsaid,
     said: Option<Instant>,
 }
@@ -76,7 +80,7 @@ struct Crowd {
 
 /// A token bucket that holds what a second brings.
 #[derive(Debug)]
-struct Attempts {
+struct Bucket {
     per_second: u32,
     /// When it will be full again.
     full_at: Instant,
@@ -89,15 +93,19 @@ struct Unsaid {
     too_many_from_address: u64,
     too_fast: u64,
     cut: u64,
+    denied: u64,
 }
 
 impl Door {
     pub(super) fn new(limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
-        let attempts = Attempts { per_second: limits.attempts_per_second, full_at: Instant::now() };
+        let full_at = Instant::now();
+        let attempts = Bucket { per_second: limits.attempts_per_second, full_at };
+        let denials = Bucket { per_second: DENIALS, full_at };
         let book = Mutex::new(Book {
             guests: Slab::new(),
             addresses: BTreeMap::new(),
             attempts,
+            denials,
             unsaid: Unsaid::default(),
             said: None,
         });
@@ -131,6 +139,19 @@ impl Door {
         crowd.connections -= 1;
         if crowd.connections == 0 {
             book.addresses.remove(&address);
+        }
+    }
+
+    /// Counts that a request from there was refused for what it showed, and tells the operator: each in a line
+    /// of its own, unless there are so many that somebody means to fill the log.
+    pub(super) fn denied(&self, peer: SocketAddr, denied: Denied) {
+        self.metrics.denied(denied.label());
+        let mut book = self.lock();
+        if book.denials.admits_at(Instant::now()) {
+            drop(book);
+            tracing::info!("Refused a request from {peer}: {denied}");
+        } else {
+            book.unsaid.denied += 1;
         }
     }
 
@@ -201,7 +222,7 @@ impl Book {
     }
 }
 
-impl Attempts {
+impl Bucket {
     fn admits_at(&mut self, now: Instant) -> bool {
         if self.per_second == 0 {
             return true;
@@ -235,17 +256,18 @@ impl Unsaid {
     }
 
     fn is_something(&self) -> bool {
-        self.too_many + self.too_many_from_address + self.too_fast + self.cut > 0
+        self.too_many + self.too_many_from_address + self.too_fast + self.cut + self.denied > 0
     }
 }
 
 impl fmt::Display for Unsaid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { too_many, too_many_from_address, too_fast, cut } = self;
+        let Self { too_many, too_many_from_address, too_fast, cut, denied } = self;
         write!(
             f,
             "{too_many} connections refused as too many, {too_many_from_address} as too many from \
-             one address, {too_fast} as too fast; {cut} cut because nothing came of them"
+             one address, {too_fast} as too fast; {cut} cut because nothing came of them; {denied} more \
+             requests refused for what they showed"
         )
     }
 }
@@ -327,7 +349,7 @@ mod tests {
     #[test]
     fn a_second_brings_so_many_attempts_and_saves_up_no_more() {
         let start = Instant::now();
-        let mut attempts = Attempts { per_second: 4, full_at: start };
+        let mut attempts = Bucket { per_second: 4, full_at: start };
         let mut admitted = |at| (0..10).filter(|_| attempts.admits_at(start + at)).count();
         assert_eq!(admitted(Duration::ZERO), 4);
         assert_eq!(admitted(Duration::from_millis(249)), 0);
@@ -342,11 +364,11 @@ mod tests {
         unsaid.count(Refusal::Full);
         unsaid.count(Refusal::TooFast);
         unsaid.count(Refusal::TooFast);
-        unsaid.cut += 5;
+        (unsaid.cut, unsaid.denied) = (5, 7);
         assert_eq!(
             unsaid.to_string(),
             "1 connections refused as too many, 0 as too many from one address, 2 as too fast; 5 cut \
-             because nothing came of them"
+             because nothing came of them; 7 more requests refused for what they showed"
         );
     }
 }

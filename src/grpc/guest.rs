@@ -7,12 +7,13 @@
 use super::{door::Door, server::Limits};
 use crate::chat::{Act, Fault, Seat};
 use crate::hub::Hub;
+use crate::keys::Denied;
 use crate::wire::Inbound;
 use futures_util::task::AtomicWaker;
 use std::{
     collections::BTreeSet,
     mem,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -120,6 +121,11 @@ impl Guest {
         let participants = self.door.limits.participants_per_address;
         draft.act = Err(Fault::AddressFull { participants });
         None
+    }
+
+    /// Notes that a request from there was refused for what it showed.
+    pub(super) fn denied(&self, peer: SocketAddr, denied: Denied) {
+        self.door.denied(peer, denied);
     }
 
     /// Notes that a request was refused, and why.

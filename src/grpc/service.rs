@@ -110,19 +110,13 @@ impl Services {
     }
 }
 
-/// Counts that somebody was refused for what it showed, and tells the operator.
-pub(super) fn turned_away(metrics: &Metrics, peer: SocketAddr, denied: Denied) {
-    metrics.denied(denied.label());
-    tracing::info!("Refused a request from {peer}: {denied}");
-}
-
 impl ForGuest {
     /// Who a request is from.
     fn judge(&self, request: &Request<Incoming>) -> Result<Identity, Denied> {
         let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let access = &self.services.access;
         access.judge(&self.certified, authorization).inspect_err(|denied| {
-            turned_away(self.services.metrics(), self.peer, *denied);
+            self.guest.denied(self.peer, *denied);
         })
     }
 

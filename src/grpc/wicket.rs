@@ -9,7 +9,6 @@ use super::{
     door::Door,
     guest::{Guest, Pass},
     server::Limits,
-    service::turned_away,
 };
 use crate::hub::Hub;
 use crate::keys::{Denied, Identity};
@@ -55,9 +54,9 @@ impl Wicket {
         &self.door.limits
     }
 
-    /// Counts and logs that somebody there was not let in, because of what it showed.
+    /// Counts and logs that a request from there was refused for what it showed.
     pub fn denied(&self, peer: SocketAddr, denied: Denied) {
-        turned_away(self.hub.metrics(), peer, denied);
+        self.door.denied(peer, denied);
     }
 
     /// A connection from there; nothing if there are as many as there may be.

@@ -79,6 +79,26 @@ async fn whoever_sends_no_token_that_holds_is_told_why_and_hears_nothing_else() 
 }
 
 #[tokio::test]
+async fn of_many_who_are_refused_some_have_a_line_and_the_others_are_counted() {
+    const MANY: usize = 500;
+    let door = Door::asking(Asks { certificate: false, tokens: Some("# nobody yet\n") }).await;
+    let channel = door.channel(None).await.expect("the server takes connections");
+    for _ in 0..MANY {
+        let refused = Peer::open_showing(channel.clone(), "Anton", None).await.expect_err("nobody");
+        assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
+    }
+    let own = |lines: &[String]| lines.iter().filter(|it| it.contains("Refused a request")).count();
+    let others = |line: &String| -> Option<usize> {
+        let (counts, _) = line.split_once(" more requests refused for what they showed")?;
+        counts.rsplit(' ').next()?.parse().ok()
+    };
+    let log = &door.server.process.err;
+    let told = |lines: &[String]| own(lines) + lines.iter().filter_map(others).sum::<usize>();
+    log.wait_until("all are told of", |lines| told(lines) == MANY).await;
+    assert!(own(&log.so_far()) < MANY, "each had a line of its own");
+}
+
+#[tokio::test]
 async fn where_both_are_asked_for_both_are_needed_and_for_one_name() {
     let (anton, anton_line) = token("Anton").await;
     let (bjarke, bjarke_line) = token("Bjarke").await;

@@ -143,13 +143,16 @@ impl Lines {
 
     /// Waits for a line that holds all these parts.
     pub async fn wait_for(&self, parts: &[&str]) -> String {
+        let is_there = |lines: &[String]| lines.iter().any(|line| holds(line, parts));
+        self.wait_until(&format!("a line with {parts:?}"), is_there).await;
+        self.so_far().into_iter().find(|line| holds(line, parts)).unwrap_or_default()
+    }
+
+    /// Waits until all lines together are so.
+    pub async fn wait_until(&self, what: &str, is_so: impl Fn(&[String]) -> bool) {
         let mut lines = self.0.clone();
-        let find = |lines: &Vec<String>| lines.iter().any(|line| holds(line, parts));
-        let found = within(&format!("a line with {parts:?}"), lines.wait_for(find)).await;
-        match found {
-            Ok(lines) => lines.iter().find(|line| holds(line, parts)).cloned().unwrap_or_default(),
-            Err(_) => panic!("no line with {parts:?}: {:#?}", self.so_far()),
-        }
+        let found = within(what, lines.wait_for(|lines| is_so(lines))).await.is_ok();
+        assert!(found, "not {what}: {:#?}", self.so_far());
     }
 
     /// Waits until there can be no more.
