@@ -1,7 +1,7 @@
 //! What a page is told: everything, from any place on; and what is missing, where something is.
 
 use crate::{
-    peers::{Listener as _, Peer, Server, World},
+    peers::{Listener as _, Peer, Server, World, within},
     support::{Page, Picture, get, status_of},
 };
 use chittychat::wire::pb::MessageType;
@@ -183,15 +183,18 @@ async fn more_than_can_be_shown_is_left_out_and_counted() {
     }
     // Each is told or counted, sooner or later.
     let (mut said, mut missed, mut seen) = (0_u64, 0_u64, 0);
-    while said + missed < messages {
-        page.next().await.expect("the stream goes on");
-        for record in &page.records[seen..] {
-            let is_told = record["n"] == 0 && record["k"] == "receive" && record["s"] == "publish";
-            said += u64::from(is_told);
-            missed += record["missed"].as_u64().unwrap_or(0);
+    let reading = async {
+        while said + missed < messages {
+            page.next().await.expect("the stream goes on");
+            for record in &page.records[seen..] {
+                let is_publish = record["k"] == "receive" && record["s"] == "publish";
+                said += u64::from(record["n"] == 0 && is_publish);
+                missed += record["missed"].as_u64().unwrap_or(0);
+            }
+            seen = page.records.len();
         }
-        seen = page.records.len();
-    }
+    };
+    within("each message is told or counted", reading).await;
     assert_eq!(said + missed, messages, "what is not told is counted once");
     assert!(missed > 0, "all {said} were told");
 }
@@ -205,12 +208,15 @@ async fn the_state_of_things_is_told_twice_a_second() {
         world.exchange().await;
     }
     // The first in the list is furthest behind: what Frozen took was for a connection that takes nothing.
-    let told = loop {
-        let told = page.until("people").await;
-        if told.data["head"] == 13 && told.data["people"][2]["lag"] == 0 {
-            break told;
+    let reading = async {
+        loop {
+            let told = page.until("people").await;
+            if told.data["head"] == 13 && told.data["people"][2]["lag"] == 0 {
+                return told;
+            }
         }
     };
+    let told = within("two of three have read everything", reading).await;
     let people = told.data["people"].as_array().unwrap();
     let name =
         |person: &Value| Picture::of(&page.records).nodes[&person["id"].as_u64().unwrap()].clone();
@@ -241,5 +247,6 @@ async fn so_many_pages_and_no_more() {
     assert_eq!((status, body.as_str()), (503, "64 pages are open, and more are not allowed\n"));
     // Whoever goes makes room, once the server has noticed.
     pages.pop();
-    while status_of(server.http_address, "/console/events").await != 200 {}
+    let asking = async { while status_of(server.http_address, "/console/events").await != 200 {} };
+    within("there is room", asking).await;
 }

@@ -113,23 +113,30 @@ impl Page {
 
     /// Reads on to an event with this name.
     pub async fn until(&mut self, name: &str) -> Told {
-        loop {
-            let told = self.next().await.expect("the stream goes on");
-            if told.name == name {
-                return told;
+        // Something is told every second, so there is an end to waiting for each and none to all of them.
+        let reading = async {
+            loop {
+                let told = self.next().await.expect("the stream goes on");
+                if told.name == name {
+                    return told;
+                }
             }
-        }
+        };
+        within(name, reading).await
     }
 
     /// Reads on until the picture is so.
     pub async fn until_so(&mut self, what: &str, is_so: impl Fn(&Picture) -> bool) -> Picture {
-        loop {
-            let picture = Picture::of(&self.records);
-            if is_so(&picture) {
-                return picture;
+        let reading = async {
+            loop {
+                let picture = Picture::of(&self.records);
+                if is_so(&picture) {
+                    return picture;
+                }
+                assert!(self.next().await.is_some(), "the stream ended before: {what}");
             }
-            assert!(self.next().await.is_some(), "the stream ended before: {what}");
-        }
+        };
+        within(what, reading).await
     }
 }
 
