@@ -74,7 +74,7 @@ pub(super) async fn answer(
 impl Follower {
     fn new(ring: &Arc<Ring>, from: Option<u64>, place: OwnedSemaphorePermit) -> Self {
         let mut first =
-            VecDeque::from([event("boot", None, &format!("{{\"boot\":\"{}\"}}", ring.boot()))]);
+            VecDeque::from([event("boot", None, format_args!("{{\"boot\":\"{}\"}}", ring.boot()))]);
         let at = match from {
             Some(from) if ring.begins_at(from) => from,
             _ => {
@@ -83,7 +83,7 @@ impl Follower {
                     first.push_back(event(
                         "reset",
                         None,
-                        &format!("{{\"why\":\"{OTHER_NUMBERS}\"}}"),
+                        format_args!("{{\"why\":\"{OTHER_NUMBERS}\"}}"),
                     ));
                 }
                 first.push_back(nodes);
@@ -115,8 +115,8 @@ impl Follower {
                 }
                 Next::Dropped { missed, first, nodes } => {
                     self.at = first;
-                    let gap = format!("{{\"missed\":{missed},\"why\":\"{TOO_SLOW}\"}}");
-                    self.first.extend([event("gap", None, &gap), nodes]);
+                    let gap = format_args!("{{\"missed\":{missed},\"why\":\"{TOO_SLOW}\"}}");
+                    self.first.extend([event("gap", None, gap), nodes]);
                     continue;
                 }
                 Next::Over => return None,

@@ -131,5 +131,5 @@ fn people(head: u64, standings: &[Standing], live: &Live) -> Bytes {
 fn event(name: &str, data: &impl Serialize) -> Bytes {
     // Nothing here is a map with keys that are no text, so this does not fail.
     let data = serde_json::to_string(data).unwrap_or_default();
-    ring::event(name, None, &data)
+    ring::event(name, None, data)
 }

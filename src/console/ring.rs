@@ -9,7 +9,7 @@ use super::record::Batch;
 use axum::body::Bytes;
 use std::{
     collections::{BTreeMap, VecDeque},
-    process,
+    fmt, process,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -113,7 +113,7 @@ impl Ring {
         let first = kept.next;
         kept.next += batch.records;
         let last = kept.next - 1;
-        let event = event("records", Some(last), &format!("[{}]", batch.json));
+        let event = event("records", Some(last), format_args!("[{}]", batch.json));
         for (id, record) in batch.nodes {
             let node = Node { record, named: last, introduced: last, is_present: true };
             kept.nodes.insert(id, node);
@@ -197,13 +197,13 @@ impl Kept {
         if records.is_empty() {
             return Bytes::new();
         }
-        event("records", None, &format!("[{}]", records.join(",")))
+        event("records", None, format_args!("[{}]", records.join(",")))
     }
 }
 
 /// An event of the stream, whose form is the HTML standard's. Without an id it is no part of what can be asked
 /// for again.
-pub(super) fn event(name: &str, id: Option<u64>, data: &str) -> Bytes {
+pub(super) fn event(name: &str, id: Option<u64>, data: impl fmt::Display) -> Bytes {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("event: {name}\n{id}data: {data}\n\n").into()
 }
