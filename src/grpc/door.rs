@@ -15,6 +15,9 @@
 //! client reads nothing is never polled again and learns nothing. Nothing has a timer of its own:
 //! somebody looks around, four times in that time.
 //!
+//! Requests are let in elsewhere, by what they show. That one was refused is told here, with the rest of what
+//! strangers could fill the log with: so many a second have a line each, and the others are counted.
+//!
 //! What is counted by address is as bounded as the connections are: an address is known while there
 //! is a connection from it. It is no firewall: a flood of packets is the system's affair.
 
