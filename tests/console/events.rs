@@ -91,9 +91,12 @@ async fn a_page_that_comes_later_is_told_everything_and_one_that_comes_back_the_
     assert_eq!((boot.name.as_str(), &boot.data), ("boot", &boot_of(&world).await));
     let records = back.next().await.unwrap();
     assert_eq!(records.name, "records", "no reset, and nobody is introduced again: {records:?}");
-    while back.last < early.last {
-        back.next().await.unwrap();
-    }
+    let reading = async {
+        while back.last < early.last {
+            back.next().await.unwrap();
+        }
+    };
+    within("the rest is told", reading).await;
     let rest = &early.records[early.records.len() - back.records.len()..];
     assert_eq!(back.records, rest);
     world.finish().await;
@@ -138,20 +141,27 @@ async fn leaves_and_losses_end_a_line_and_each_is_told_as_what_it_was() {
     assert_eq!(picture.receives.values().filter(is_ack).count(), 1);
     world.finish().await;
     // The room closes: that ends everybody's line, and then the stream.
-    while page.next().await.is_some() {}
+    let reading = async { while page.next().await.is_some() {} };
+    within("the stream ends", reading).await;
     assert_eq!(Picture::of(&page.records).left.len(), 4);
+}
+
+/// So many who have joined, and have read no further than their own join.
+async fn crowd(server: &Server, size: usize) -> Vec<Peer> {
+    let mut crowd = Vec::new();
+    for number in 0..size {
+        let mut peer = Peer::open(server.address, &format!("P{number}")).await;
+        peer.connect();
+        peer.delivery().await;
+        crowd.push(peer);
+    }
+    crowd
 }
 
 #[tokio::test]
 async fn a_large_audience_is_one_event() {
     let server = Server::start(&[]).await;
-    let mut crowd = Vec::new();
-    for n in 0..40 {
-        let mut peer = Peer::open(server.address, &format!("P{n}")).await;
-        peer.connect();
-        peer.delivery().await;
-        crowd.push(peer);
-    }
+    let mut crowd = crowd(&server, 40).await;
     let mut page = Page::open(server.http_address).await;
     crowd[0].say("to many");
     let picture = page.until_so("it is said", |picture| picture.said() == 1).await;
@@ -170,16 +180,10 @@ async fn more_than_can_be_shown_is_left_out_and_counted() {
     let mut page = Page::open(server.http_address).await;
     // With so many who hear it each message is so many events that a slow machine, too, has more of them
     // in a second than are told.
-    let mut peers = Vec::new();
-    for number in 0..20 {
-        let mut peer = Peer::open(server.address, &format!("{number}")).await;
-        peer.connect();
-        peer.delivery().await;
-        peers.push(peer);
-    }
+    let mut crowd = crowd(&server, 20).await;
     let messages = 5_000;
     for _ in 0..messages {
-        peers[0].say("much");
+        crowd[0].say("much");
     }
     // Each is told or counted, sooner or later.
     let (mut said, mut missed, mut seen) = (0_u64, 0_u64, 0);

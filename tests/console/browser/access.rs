@@ -3,8 +3,7 @@
 //!
 //! Whether it is pleasant to use with a screen reader is nothing that a test can say.
 
-use super::{Chromium, Tab, page_of, three};
-use crate::peers::Server;
+use super::{Tab, three, watched};
 use serde_json::{Value, json};
 
 /// The texts in view whose contrast with what is behind them is too low (success criterion 1.4.3: 4.5, and
@@ -25,13 +24,16 @@ const TEXTS: &str = r#"(() => {
   };
   let looked = 0;
   const low = [];
+  const hold = (what, ink, ground, least) => {
+    const ratio = contrast(ink, ground);
+    looked += 1;
+    if (ratio < least) low.push([what, Math.round(ratio * 100) / 100]);
+  };
   const judge = (element, style, text) => {
     const ground = behind(element);
     const size = parseFloat(style.fontSize);
     const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-    const ratio = contrast(over(channels(style.color), ground), ground);
-    looked += 1;
-    if (ratio < (isLarge ? 3 : 4.5)) low.push([text.slice(0, 40), Math.round(ratio * 100) / 100]);
+    hold(text.slice(0, 40), over(channels(style.color), ground), ground, isLarge ? 3 : 4.5);
   };
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
@@ -46,11 +48,7 @@ const TEXTS: &str = r#"(() => {
   }
   const hex = (text) => text.match(/\w\w/g).map((pair) => parseInt(pair, 16));
   const theme = chittychat.theme();
-  const painted = (colour, least) => {
-    const ratio = contrast(hex(colour), hex(theme.paper));
-    looked += 1;
-    if (ratio < least) low.push([colour, Math.round(ratio * 100) / 100]);
-  };
+  const painted = (colour, least) => hold(colour, hex(colour), hex(theme.paper), least);
   // Names are written in the colours of their lines; shapes need 3 (1.4.11).
   for (const colour of [theme.ink, theme.faint, ...theme.by]) painted(colour, 4.5);
   for (const colour of [theme.past, theme.future, theme.came, theme.went]) painted(colour, 3);
@@ -109,9 +107,7 @@ async fn can_be_read(tab: &Tab, least: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_can_be_read_and_has_a_name() {
-    let chromium = Chromium::start().await;
-    let server = Server::start(&[]).await;
-    let tab = chromium.open(&page_of(&server)).await;
+    let (_chromium, server, tab) = watched().await;
     let mut peers = three(&server).await;
     tab.until("chittychat.dots().length === 21").await;
     has_names(&tab, &[("button", "Pause"), ("textbox", "Your name"), ("slider", "Place in")]).await;

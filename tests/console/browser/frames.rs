@@ -5,8 +5,7 @@
 //! in which the browser compiles what has not run before, are not counted. These tests want
 //! the machine for themselves: `cargo test --features browser --test console -- --test-threads 1`.
 
-use super::{Chromium, Tab, page_of};
-use crate::peers::Server;
+use super::{Tab, watched};
 
 /// A conversation of ten, as the records of it, and at the end so many events.
 const MAKE: &str = "globalThis.make = (events, from = 10) => {
@@ -38,7 +37,6 @@ const MAKE: &str = "globalThis.make = (events, from = 10) => {
 
 /// How long a frame's script takes, but for one in twenty, of sixty in which something happens each time.
 async fn frames(tab: &Tab, what: &str, happens: &str) -> f64 {
-    tab.eval("chittychat.resetFrames()").await;
     let script = format!(
         "(async () => {{ for (let i = 0; i < 75; i += 1) {{ if (i === 15) chittychat.resetFrames(); {happens};
            await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); }} }})()"
@@ -73,9 +71,7 @@ const ONE_MORE: &str =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_in_view_and_a_hundred_thousand_in_the_ring() {
-    let chromium = Chromium::start().await;
-    let server = Server::start(&[]).await;
-    let tab = chromium.open(&page_of(&server)).await;
+    let (_chromium, _server, tab) = watched().await;
     tab.size(1280, 1600, false).await;
     tab.eval(MAKE).await;
     tab.eval("chittychat.feedForTest(make(5000))").await;

@@ -1,21 +1,22 @@
 //! What one does with the picture: by keyboard, by its buttons, and the way from an event to its trace.
 
-use super::{Chromium, page_of, three};
-use crate::peers::{Listener as _, Server};
+use super::{Chromium, page_of, three, watched};
+use crate::peers::{Listener as _, Server, within};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_keyboard_alone_will_do() {
-    let chromium = Chromium::start().await;
-    let server = Server::start(&[]).await;
-    let tab = chromium.open(&page_of(&server)).await;
+    let (_chromium, server, tab) = watched().await;
     let _peers = three(&server).await;
     // Three open, connect and are received; six announcements are sent and heard.
     tab.until("chittychat.dots().length === 21").await;
     // As somebody who comes with the Tab key, however many there are before it.
-    while tab.eval("document.activeElement.id").await != "picture" {
-        tab.press("Tab", 9).await;
-    }
+    let going = async {
+        while tab.eval("document.activeElement.id").await != "picture" {
+            tab.press("Tab", 9).await;
+        }
+    };
+    within("the picture has the focus", going).await;
     // Without what isolates a name from the words around it.
     let said = r"document.getElementById('say').textContent.replace(/[\u2068\u2069]/g, '')";
     tab.press("Home", 36).await;
@@ -39,9 +40,7 @@ async fn the_keyboard_alone_will_do() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_holds_the_picture_still_and_counts_what_is_new() {
-    let chromium = Chromium::start().await;
-    let server = Server::start(&[]).await;
-    let tab = chromium.open(&page_of(&server)).await;
+    let (_chromium, server, tab) = watched().await;
     let mut peers = three(&server).await;
     tab.until("chittychat.dots().length === 21").await;
     tab.press_button("pause").await;

@@ -2,15 +2,13 @@
 //!
 //! With `CHITTYCHAT_PICTURES` set to a folder the pictures are written there; docs/console/ has them.
 
-use super::{Chromium, page_of, three};
-use crate::peers::{Listener as _, Server};
+use super::{three, watched};
+use crate::peers::Listener as _;
 use std::{env, fs, path::PathBuf};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_sticks_out_from_a_telephone_to_4k_in_light_and_dark() {
-    let chromium = Chromium::start().await;
-    let server = Server::start(&[]).await;
-    let tab = chromium.open(&page_of(&server)).await;
+    let (_chromium, server, tab) = watched().await;
     let mut peers = three(&server).await;
     for (author, text) in [
         (0, "Hej alle"),

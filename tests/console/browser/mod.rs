@@ -25,6 +25,13 @@ pub fn page_of(server: &Server) -> String {
     format!("http://{}/", server.http_address)
 }
 
+/// A server whose room a tab of a browser shows. All three have to be kept.
+async fn watched() -> (Chromium, Server, Tab) {
+    let (chromium, server) = (Chromium::start().await, Server::start(&[]).await);
+    let tab = chromium.open(&page_of(&server)).await;
+    (chromium, server, tab)
+}
+
 /// Three who have joined and have heard of each other.
 async fn three(server: &Server) -> Vec<Peer> {
     let mut peers = Vec::<Peer>::new();

@@ -1,6 +1,6 @@
 //! People in the page: they chat, and whatever they call themselves or say is a name and a text.
 
-use super::{Chromium, Tab, page_of};
+use super::{Chromium, Tab, page_of, watched};
 use crate::guarded::{certified, token};
 use crate::peers::{Listener as _, Peer, Process, Server, World, joined_by, left_by};
 use serde_json::json;
@@ -147,9 +147,7 @@ const HOSTILE: [&str; 6] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_names_and_texts_are_inert() {
-    let chromium = Chromium::start().await;
-    let server = Server::start(&[]).await;
-    let tab = chromium.open(&page_of(&server)).await;
+    let (_chromium, server, tab) = watched().await;
     let mut peers = Vec::new();
     let marks = format!("e{}", "\u{301}".repeat(63));
     for name in HOSTILE.iter().copied().chain([marks.as_str()]) {
