@@ -52,6 +52,11 @@ pub enum Fault {
         /// How many.
         participants: u32,
     },
+    /// More participants come in than may within a second.
+    JoinsTooFast {
+        /// The rate that is allowed.
+        per_second: u32,
+    },
     /// The room is closing.
     Closing,
     /// Not a message: the bytes do not decode.
@@ -106,6 +111,7 @@ impl Fault {
             Self::AlreadyPresent
             | Self::RoomFull { .. }
             | Self::AddressFull { .. }
+            | Self::JoinsTooFast { .. }
             | Self::BadReference(_)
             | Self::NotYourName { .. } => NoticeCode::ConnectRefused,
             Self::Closing => NoticeCode::ShuttingDown,
@@ -159,6 +165,10 @@ impl fmt::Display for Fault {
             Self::AddressFull { participants } => write!(
                 f,
                 "too many participants come from your address; {participants} are allowed"
+            ),
+            Self::JoinsTooFast { per_second } => write!(
+                f,
+                "too many participants come in at once; {per_second} a second are allowed, so try again later"
             ),
             Self::Closing => f.write_str("the server is stopping; connect again later"),
             Self::Undecodable(why) => {

@@ -184,12 +184,24 @@ pub struct Limits {
     pub connections_per_address: u32,
     /// How many connections may be opened in a second; 0 is no limit.
     pub attempts_per_second: u32,
+    /// How many connections may be open at once on the HTTP port.
+    pub http_connections: usize,
+    /// How many participants may come in within a second; 0 is no limit.
+    pub joins_per_second: u32,
+    /// How many of them may come from one address; 0 is no limit.
+    pub joins_per_second_per_address: u32,
+    /// How many may come in at once; 0 is as many as in a second.
+    pub join_burst: u32,
     /// How long a connection may be open with no participant present on it and no other request
     /// under way.
     #[serde(with = "humantime_serde")]
     pub idle_timeout: Duration,
     /// How many requests may be under way on one connection.
     pub streams_per_connection: u32,
+    /// How many streams may be open with nobody connected on them yet.
+    pub pending_streams: usize,
+    /// How many health watches and reflection streams may be open at once.
+    pub service_streams: u32,
     /// The size of a request's headers, in bytes.
     pub header_bytes: u32,
     /// How many messages one participant may send in a second; 0 is no limit.
@@ -198,6 +210,8 @@ pub struct Limits {
     pub message_burst: u32,
     /// The size of the largest message that is read, in bytes.
     pub frame_bytes: usize,
+    /// What everything that somebody outside can make the server hold may add up to, in bytes.
+    pub memory: u64,
 }
 
 /// How much is traced. Where the spans go is no setting but in the standard `OTEL_…` variables.

@@ -116,11 +116,26 @@ pub(super) static SETTINGS: &[Setting] = &[
     ),
     setting("limits.attempts_per_second", Count(0..=1_000_000), Text("0"))
         .means("connections that may be opened in a second, by all together; 0 is no limit"),
+    setting("limits.http_connections", Count(1..=1_000_000), Text("256"))
+        .means("connections that may be open at once on the HTTP port"),
+    setting("limits.joins_per_second", Count(0..=1_000_000), Text("0"))
+        .means("participants that may come in within a second, all together; 0 is no limit"),
+    setting("limits.joins_per_second_per_address", Count(0..=1_000_000), Text("0")).means(
+        "participants that may come in within a second from one address (of IPv6: one /64); 0 is no limit",
+    ),
+    setting("limits.join_burst", Count(0..=1_000_000), Text("0")).means(
+        "participants that may come in at once, where there is a limit; 0 is as many as in a second",
+    ),
     setting("limits.idle_timeout", Span(IDLE), Text("10s")).means(
         "time that a connection may be open with no participant present on it and no other request under way",
     ),
     setting("limits.streams_per_connection", Count(1..=1_000_000), Text("16384"))
         .means("requests that may be under way on one connection, each participant's being one"),
+    setting("limits.pending_streams", Count(1..=1_000_000), Text("4096")).means(
+        "streams that may be open with nobody connected on them yet; of more, the oldest is reset",
+    ),
+    setting("limits.service_streams", Count(1..=1_000_000), Text("64"))
+        .means("health watches and reflection streams that may be open at once"),
     setting("limits.header_bytes", Count(1024..=1_048_576), Text("8192"))
         .means("bytes of a request's headers, counted as HTTP/2 does: 32 more for each"),
     setting("limits.messages_per_second", Count(0..=1_000_000), Text("0"))
@@ -130,6 +145,9 @@ pub(super) static SETTINGS: &[Setting] = &[
     ),
     setting("limits.frame_bytes", Count(4096..=4_194_304), Text("65536"))
         .means("bytes of the largest message that the server reads"),
+    setting("limits.memory", Count(33_554_432..=1 << 46), Text("2147483648")).means(
+        "bytes that everything which somebody outside can make the server hold may add up to (see limits.md)",
+    ),
     setting("trace.ratio", Ratio, Text("1.0"))
         .means("part of the messages whose trace begins here that is traced"),
     setting("trace.spans_per_second", Count(1..=1_000_000), Text("1000"))

@@ -9,14 +9,12 @@
 //! A turn ends when nobody has rung meanwhile. What streams and connection say to each other during a
 //! turn rings too, and costs a look and no wake-up: see [`Bell`].
 
-use super::outlet::Cork;
+use super::nursery::Nursery;
+use super::outlet::Flow;
 use super::turns::{Place, Turns};
-use futures_util::FutureExt as _;
-use hyper::rt::Executor;
 use slab::Slab;
 use std::{
     fmt,
-    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -27,35 +25,6 @@ use std::{
 
 /// How often streams and connection are polled in one turn before other tasks get theirs.
 const ROUNDS_IN_A_ROW: usize = 8;
-
-type Handler = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Takes in the streams that a connection opens. Clones are the same.
-#[derive(Clone, Default)]
-pub(super) struct Nursery {
-    handlers: Arc<Mutex<Vec<Handler>>>,
-}
-
-impl Nursery {
-    fn lock(&self) -> MutexGuard<'_, Vec<Handler>> {
-        self.handlers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Nursery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nursery").finish_non_exhaustive()
-    }
-}
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Nursery {
-    fn execute(&self, handler: F) {
-        // A panic in one handler ends that one's stream. The others do not share its state, nor does
-        // the connection, whose own lock is not held while a handler runs.
-        let handler = AssertUnwindSafe(handler).catch_unwind().map(drop);
-        self.lock().push(Box::pin(handler));
-    }
-}
 
 /// What wakes a connection's task, and says on whose behalf: each stream has one, and so has the
 /// connection itself.
@@ -195,7 +164,7 @@ pub(super) struct Together<C> {
     streams: Vec<Member<dyn Future<Output = ()> + Send>>,
     nursery: Nursery,
     rest: Arc<Rest>,
-    cork: Arc<Cork>,
+    flow: Flow,
     drain: Arc<Drain>,
     slot: usize,
     is_draining: bool,
@@ -209,7 +178,7 @@ impl<C: Future> Together<C> {
         shut_down: fn(Pin<&mut C>),
         nursery: Nursery,
         drain: Arc<Drain>,
-        cork: Arc<Cork>,
+        flow: Flow,
         Doorbell(bell): Doorbell,
     ) -> Self {
         let rest = Arc::clone(&bell.rest);
@@ -222,7 +191,7 @@ impl<C: Future> Together<C> {
             streams,
             nursery,
             rest,
-            cork,
+            flow,
             drain,
             slot,
             is_draining: false,
@@ -243,14 +212,16 @@ impl<C: Future> Together<C> {
             self.is_draining = true;
             (self.shut_down)(connection.future.as_mut());
         }
+        self.flow.intake.renew();
         // Why a connection failed is told by its streams, each to whom it concerns.
         match connection.answer() {
             None => return,
             Some(Poll::Ready(_)) => self.connection = None,
+            Some(Poll::Pending) if self.flow.intake.was_put_off() => connection.bell.ring(false),
             Some(Poll::Pending) => {}
         }
         let mut opened = self.nursery.lock();
-        let opened = opened.drain(..);
+        let opened = opened.handlers.drain(..);
         self.streams.extend(opened.map(|it| Member::new(it, Bell::new(&self.rest, true))));
     }
 
@@ -283,13 +254,13 @@ impl<C: Future> Future for Together<C> {
             this.round();
             rounds += 1;
         }
-        if this.cork.pull() {
+        if this.flow.cork.pull() {
             this.flush();
         }
         if this.connection.is_none() && this.streams.is_empty() {
             return Poll::Ready(());
         }
-        if this.cork.was_out() {
+        if this.flow.cork.was_out() {
             rest.place.has_heard_all();
         }
         if rest.turns.hand_on(&rest.place) {
@@ -319,6 +290,8 @@ impl<C> fmt::Debug for Together<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grpc::nursery::Handler;
+    use hyper::rt::Executor as _;
     use std::{future::poll_fn, sync::atomic::AtomicU32};
     use tokio::sync::Notify;
 
@@ -345,7 +318,7 @@ mod tests {
         let opening = Opening { handlers, nursery: nursery.clone(), is_drained: false };
         let shut_down = |mut opening: Pin<&mut Opening>| opening.is_drained = true;
         let doorbell = Doorbell::new(Arc::default());
-        Together::new(opening, shut_down, nursery, Arc::clone(drain), Arc::default(), doorbell)
+        Together::new(opening, shut_down, nursery, Arc::clone(drain), Flow::default(), doorbell)
     }
 
     #[tokio::test]
@@ -381,9 +354,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_is_opened_while_the_last_bytes_leave_is_served() {
-        let (cork, nursery) = (Arc::<Cork>::default(), Nursery::default());
-        cork.more_follows(true);
-        cork.hold();
+        let (flow, nursery) = (Flow::default(), Nursery::default());
+        flow.cork.more_follows(true);
+        flow.cork.hold();
         let (opening, mut polls) = (nursery.clone(), 0);
         let (served, mut is_served) = tokio::sync::oneshot::channel();
         let mut handler = Some(async move { served.send(()).expect("the test waits") });
@@ -397,7 +370,7 @@ mod tests {
         });
         let doorbell = Doorbell::new(Arc::default());
         let mut together =
-            Together::new(connection, |_| {}, nursery, Arc::default(), cork, doorbell);
+            Together::new(connection, |_| {}, nursery, Arc::default(), flow, doorbell);
         for _ in 0..2 {
             let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut together).poll(cx))).await;
             assert!(polled.is_pending());
@@ -407,11 +380,11 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_has_heard_everything_is_a_newcomer_no_longer() {
-        let (cork, doorbell) = (Arc::<Cork>::default(), Doorbell::new(Arc::default()));
+        let (flow, doorbell) = (Flow::default(), Doorbell::new(Arc::default()));
+        let cork = Arc::clone(&flow.cork);
         let place = Arc::clone(&doorbell.0.rest.place);
         let (idle, nursery) = (std::future::pending::<()>(), Nursery::default());
-        let mut together =
-            Together::new(idle, |_| {}, nursery, Arc::default(), Arc::clone(&cork), doorbell);
+        let mut together = Together::new(idle, |_| {}, nursery, Arc::default(), flow, doorbell);
         // The first half of a list, and the second.
         for more_follows in [true, false] {
             cork.more_follows(more_follows);

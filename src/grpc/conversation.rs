@@ -1,20 +1,25 @@
-//! One participant's stream, both directions of it: what answers the RPC, or a page's WebSocket.
+//! One participant's stream: its two halves, one that listens and one that speaks.
 //!
-//! There is no task for a participant besides its connection's: polling the response for what is next
-//! also takes in what the participant has sent. So a connection that takes no more bytes is not listened
-//! to either, which is the backpressure one wants, and everything about a participant ends when this
-//! value is dropped.
+//! There is no task for a participant besides its connection's, which polls both halves in one turn: first
+//! the [`Listening`] half, which takes in what the participant sends, and then the [`Conversation`], which is
+//! asked for what the participant is to be told. They are two because HTTP/2 asks for an answer only while
+//! the participant takes one: whoever reads nothing would otherwise not be listened to either, and what it
+//! sends would pile up unread, for each stream as much as its window has room for. So whatever has come is
+//! taken in at once, and lag is what ends the stay of whoever sends and does not read.
 //!
-//! The rules of fairness: before each batch out, what has come in is looked at; after
-//! [`MESSAGES_IN_A_ROW`] messages in, a batch goes out and other tasks get their turn.
+//! The rule of fairness: before each batch out, what has come in is looked at; after
+//! [`MESSAGES_IN_A_ROW`] messages in, a batch goes out and other streams get their turn, and nothing more is
+//! read from the connection until what is left has been taken in: see [`Intake`].
 
 use super::{
     gate::Gated,
     guest::{Chair, Guest},
+    intake::Intake,
+    pass::Pass,
     server::Limits,
     status,
 };
-use crate::chat::{Act, Draft, Fault};
+use crate::chat::{Act, Draft, Fault, Seat};
 use crate::hub::{Hub, Left, Reply, Seated, Visit};
 use crate::keys::Identity;
 use crate::wire::{Batch, Inbound};
@@ -22,8 +27,11 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
     num::NonZeroU32,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
 };
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
@@ -31,21 +39,11 @@ use tonic::{Status, Streaming};
 /// With fewer, what a burst brings each listener is less than a DATA frame holds.
 const MESSAGES_IN_A_ROW: u32 = 128;
 
-/// See the module's text.
+/// The half that speaks. See the module's text.
 #[derive(Debug)]
-pub(super) struct Conversation<I = Streaming<Inbound>> {
-    hub: Hub,
-    visit: Visit,
-    /// What the participant sends; nothing after it has half-closed.
-    inbound: Option<Gated<I>>,
+pub(super) struct Conversation {
+    news: Arc<News>,
     stage: Stage,
-    guest: Arc<Guest>,
-    /// The participant's place among those from its address, once there is one.
-    chair: Option<Chair>,
-    pace: Option<Pace>,
-    /// The names that the participant may have.
-    identity: Identity,
-    max_frame_bytes: usize,
 }
 
 /// How far the conversation has come.
@@ -53,10 +51,49 @@ pub(super) struct Conversation<I = Streaming<Inbound>> {
 enum Stage {
     /// Nobody has connected yet.
     Before,
-    /// A participant is present.
-    During(Box<Seated>),
+    /// A participant is present, with a place among those from its address.
+    During { seated: Box<Seated>, _chair: Option<Chair> },
     /// What is left to say.
     After { notice: Option<Batch>, status: Option<Status> },
+}
+
+/// What the half that listens has for the one that speaks: how the conversation goes on. There is no more
+/// than one thing at a time, since the latest is what holds.
+#[derive(Debug, Default)]
+struct News {
+    is_there: AtomicBool,
+    stage: Mutex<Option<Stage>>,
+}
+
+/// The half that listens. As a future it is ready when the stream is to be cut, and not before.
+#[derive(Debug)]
+pub(super) struct Listening<I = Streaming<Inbound>> {
+    hub: Hub,
+    visit: Visit,
+    /// What the participant sends; nothing after it has half-closed.
+    inbound: Option<Gated<I>>,
+    part: Part,
+    guest: Arc<Guest>,
+    /// Its place among the requests under way.
+    pass: Pass,
+    pace: Option<Pace>,
+    /// The names that the participant may have.
+    identity: Identity,
+    max_frame_bytes: usize,
+    intake: Arc<Intake>,
+    news: Arc<News>,
+    /// Wakes whoever asks for what there is to be said.
+    speaker: Waker,
+    /// Whom the pass wakes.
+    known: Option<Waker>,
+}
+
+/// Whom the half that listens hears.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Stranger,
+    Participant(Seat),
+    Nobody,
 }
 
 #[derive(Debug)]
@@ -65,27 +102,51 @@ struct Pace {
     per_second: u32,
 }
 
-impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Conversation<I> {
-    pub(super) fn new(hub: Hub, inbound: I, guest: Arc<Guest>, identity: Identity) -> Self {
-        let limits = guest.limits();
-        let pace = Pace::new(limits);
-        let visit = hub.visit();
-        let max_frame_bytes = limits.frame_bytes;
-        Self {
-            hub,
-            inbound: Some(Gated::new(inbound)),
-            stage: Stage::Before,
-            guest,
-            chair: None,
-            visit,
-            pace,
-            identity,
-            max_frame_bytes,
-        }
-    }
+/// Who is to have a conversation, on whose connection, and in which room.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) hub: Hub,
+    pub(super) guest: Arc<Guest>,
+    pub(super) pass: Pass,
+    pub(super) identity: Identity,
+    pub(super) intake: Arc<Intake>,
+}
 
-    /// Puts what there is to be said into an empty batch, as far as that takes it, and takes in what has
-    /// been said.
+/// The two halves of a conversation with whoever says what comes out of `inbound`. `speaker` is woken when
+/// there is something to be said because of that.
+pub(super) fn begin<I>(
+    Setting { hub, guest, pass, identity, intake }: Setting,
+    inbound: I,
+    speaker: Waker,
+) -> (Listening<I>, Conversation)
+where
+    I: Stream<Item = Result<Inbound, Status>> + Unpin,
+{
+    let limits = guest.limits();
+    let (pace, max_frame_bytes) = (Pace::new(&limits), limits.frame_bytes);
+    let (visit, news) = (hub.visit(), Arc::<News>::default());
+    let conversation = Conversation { news: Arc::clone(&news), stage: Stage::Before };
+    let (inbound, part) = (Some(Gated::new(inbound)), Part::Stranger);
+    let listening = Listening {
+        hub,
+        visit,
+        inbound,
+        part,
+        guest,
+        pass,
+        pace,
+        identity,
+        max_frame_bytes,
+        intake,
+        news,
+        speaker,
+        known: None,
+    };
+    (listening, conversation)
+}
+
+impl Conversation {
+    /// Puts what there is to be said into an empty batch, as far as that takes it.
     ///
     /// Ready with what is left, once something is in the batch; or with the status that ends the stream,
     /// behind whatever is in the batch then.
@@ -94,103 +155,141 @@ impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Conversation<I> {
         batch: &mut Batch,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Left, Status>> {
-        loop {
-            // Always, and first: what has come has woken us, and will not do so again.
-            if self.poll_inbound(cx).is_ready() {
-                continue;
-            }
-            match &mut self.stage {
-                Stage::Before => {
-                    ready!(self.visit.poll_closing(cx));
-                    self.end(None, Some(status::of_fault(&Fault::Closing)));
-                }
-                Stage::During(seated) => match ready!(seated.poll_batch(batch, cx)) {
-                    Ok(left) => return Poll::Ready(Ok(left)),
-                    Err(departure) => self.end(None, status::of_departure(&departure)),
-                },
-                Stage::After { notice, status } => {
-                    if let Some(notice) = notice.take() {
-                        batch.append(notice);
-                    }
-                    return Poll::Ready(Err(status.take().unwrap_or_else(|| Status::ok(""))));
+        if let Some(stage) = self.news.take() {
+            self.stage = stage;
+        }
+        if let Stage::During { seated, .. } = &mut self.stage {
+            match ready!(seated.poll_batch(batch, cx)) {
+                Ok(left) => return Poll::Ready(Ok(left)),
+                Err(departure) => {
+                    let status = status::of_departure(&departure);
+                    self.stage = Stage::After { notice: None, status };
                 }
             }
         }
+        let Stage::After { notice, status } = &mut self.stage else { return Poll::Pending };
+        if let Some(notice) = notice.take() {
+            batch.append(notice);
+        }
+        Poll::Ready(Err(status.take().unwrap_or_else(|| Status::ok(""))))
+    }
+}
+
+impl News {
+    fn tell(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = Some(stage);
+        self.is_there.store(true, Ordering::Release);
     }
 
-    /// Takes in what has come, a few messages at most. Ready if that has changed the stage.
-    fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Asked for each batch, so it is one look as a rule.
+    fn take(&self) -> Option<Stage> {
+        let is_there =
+            self.is_there.load(Ordering::Acquire) && self.is_there.swap(false, Ordering::Acquire);
+        let stage = || self.stage.lock().unwrap_or_else(PoisonError::into_inner).take();
+        is_there.then(stage).flatten()
+    }
+}
+
+impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Listening<I> {
+    /// Takes in what has come, a few messages at most.
+    fn listen(&mut self, cx: &mut Context<'_>) {
         for _ in 0..MESSAGES_IN_A_ROW {
-            let Some(inbound) = &mut self.inbound else {
-                return Poll::Pending;
-            };
-            let Poll::Ready(next) = Pin::new(inbound).poll_next(cx) else {
-                return Poll::Pending;
-            };
+            let Some(inbound) = &mut self.inbound else { return };
+            let Poll::Ready(next) = Pin::new(inbound).poll_next(cx) else { return };
             let received = match next {
                 Some(Ok(received)) => received,
                 Some(Err(error)) => match status::fault_of(&error, self.max_frame_bytes) {
                     // Tonic reads no further after an error of its own, so this comes once.
                     Some(fault) => Err(fault),
-                    None => {
-                        self.end(None, Some(error));
-                        return Poll::Ready(());
-                    }
+                    None => return self.end(None, Some(error)),
                 },
+                // A participant that has half-closed keeps listening.
                 None => {
                     self.inbound = None;
-                    if matches!(self.stage, Stage::Before) {
-                        let status = status::of_fault(&Fault::NotConnected);
-                        self.end(None, Some(status));
-                        return Poll::Ready(());
+                    if matches!(self.part, Part::Stranger) {
+                        self.end(None, Some(status::of_fault(&Fault::NotConnected)));
                     }
-                    // A participant that has half-closed keeps listening.
-                    return Poll::Pending;
+                    return;
                 }
             };
-            if self.take_in(received) {
-                return Poll::Ready(());
-            }
+            self.take_in(received);
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        // What is left is taken in the next time, and nothing is read before that.
+        if self.inbound.is_some() {
+            self.intake.is_behind();
+            cx.waker().wake_by_ref();
+        }
     }
 
-    /// Hands a message to the room. True if that has changed the stage.
-    fn take_in(&mut self, mut received: Inbound) -> bool {
+    /// Hands a message to the room.
+    fn take_in(&mut self, mut received: Inbound) {
         if let (Ok(draft), Some(pace)) = (&mut received, &self.pace) {
             pace.hold(draft);
         }
         let mut chair = None;
-        let seat = match &self.stage {
-            Stage::Before => {
+        let seat = match self.part {
+            Part::Stranger => {
+                if let Err(fault) = self.may_join(&received) {
+                    self.hub.metrics().stranger_refused(&fault);
+                    self.visit.judged();
+                    return self.end(None, Some(status::of_fault(&fault)));
+                }
                 hold_to(&self.identity, &mut received);
                 chair = self.guest.offer_chair(&mut received);
                 None
             }
-            Stage::During(seated) => Some(seated.seat()),
-            Stage::After { .. } => return false,
+            Part::Participant(seat) => Some(seat),
+            Part::Nobody => return,
         };
         self.visit.judged();
         match self.hub.receive(seat, received) {
             Reply::Joined(seated) => {
-                if let Some(chair) = &mut chair {
-                    chair.taken(seated.seat());
-                }
-                self.chair = chair;
-                self.stage = Stage::During(Box::new(seated));
+                let seat = seated.seat();
+                self.pass.taken_by(seat);
+                self.part = Part::Participant(seat);
+                self.tell(Stage::During { seated: Box::new(seated), _chair: chair });
             }
             Reply::Refused { notice, fault } => self.end(notice, Some(status::of_fault(&fault))),
             // What there is to say to a participant comes out of the log.
-            Reply::Logged | Reply::Gone => return false,
+            Reply::Logged | Reply::Gone => {}
         }
-        true
     }
 
+    /// Whether whoever asks to be let into the room may, as fast as others do.
+    fn may_join(&self, received: &Inbound) -> Result<(), Fault> {
+        match received {
+            Ok(Draft { act: Ok(Act::Connect(_)), .. }) => self.guest.admits_join(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing more is taken in, and this is left to say.
     fn end(&mut self, notice: Option<Batch>, status: Option<Status>) {
-        self.stage = Stage::After { notice, status };
-        self.inbound = None;
-        self.chair = None;
+        (self.inbound, self.part) = (None, Part::Nobody);
+        self.pass.is_over();
+        self.tell(Stage::After { notice, status });
+    }
+
+    fn tell(&self, stage: Stage) {
+        self.news.tell(stage);
+        self.speaker.wake_by_ref();
+    }
+}
+
+impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Future for Listening<I> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        // First: what has come has woken us, and will not do so again.
+        this.listen(cx);
+        if matches!(this.part, Part::Stranger) && this.visit.poll_closing(cx).is_ready() {
+            this.end(None, Some(status::of_fault(&Fault::Closing)));
+        }
+        if this.pass.is_late() && matches!(this.part, Part::Stranger) {
+            this.end(None, Some(status::of_lateness(this.guest.limits().idle_timeout)));
+        }
+        this.pass.poll_cut(&mut this.known, cx)
     }
 }
 
@@ -213,9 +312,11 @@ impl Pace {
         Some(Self { limiter, per_second: rate.get() })
     }
 
-    /// Marks a publish as too fast if it is.
+    /// Marks a publish as too fast if it is. A Connect counts as a message too.
     fn hold(&self, draft: &mut Draft) {
-        if matches!(draft.act, Ok(Act::Publish(..))) && self.limiter.check().is_err() {
+        let is_counted = matches!(draft.act, Ok(Act::Publish(..) | Act::Connect(_)));
+        if is_counted && self.limiter.check().is_err() && matches!(draft.act, Ok(Act::Publish(..)))
+        {
             draft.act = Err(Fault::TooFast { per_second: self.per_second });
         }
     }

@@ -21,7 +21,13 @@
 //! What is counted by address is as bounded as the connections are: an address is known while there
 //! is a connection from it. It is no firewall: a flood of packets is the system's affair.
 
-use super::{guest::Guest, server::Limits};
+use super::{
+    bucket::Bucket,
+    guest::Guest,
+    pass::{Cut, Role},
+    server::Limits,
+};
+use crate::chat::Fault;
 use crate::hub::Hub;
 use crate::keys::Denied;
 use crate::telemetry::metrics::Metrics;
@@ -30,7 +36,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -41,7 +47,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// How many requests a second that show nothing which holds have a log line each.
 const DENIALS: u32 = 20;
-const SECOND: Duration = Duration::from_secs(1);
 /// The bits of an IPv6 address that say which network it is in: the rest is the client's to choose.
 const NETWORK_BITS: u32 = 64;
 
@@ -59,7 +64,7 @@ pub(super) enum Refusal {
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Door {
-    pub(super) limits: Limits,
+    limits: RwLock<Arc<Limits>>,
     pub(super) metrics: Arc<Metrics>,
     book: Mutex<Book>,
 }
@@ -68,7 +73,13 @@ pub(super) struct Door {
 struct Book {
     guests: Slab<Weak<Guest>>,
     addresses: BTreeMap<IpAddr, Crowd>,
+    /// Streams on which nobody has connected, in the order in which they were opened.
+    strangers: BTreeMap<u64, Arc<Cut>>,
+    next_stranger: u64,
+    /// Streams of other services that may last.
+    services: u32,
     attempts: Bucket,
+    joins: Bucket,
     denials: Bucket,
     unsaid: Unsaid,
     said: Option<Instant>,
@@ -79,14 +90,7 @@ struct Book {
 struct Crowd {
     connections: u32,
     participants: u32,
-}
-
-/// A token bucket that holds what a second brings.
-#[derive(Debug)]
-struct Bucket {
-    per_second: u32,
-    /// When it will be full again.
-    full_at: Instant,
+    joins: Bucket,
 }
 
 /// What happened at the door since the last line about it.
@@ -97,29 +101,43 @@ struct Unsaid {
     too_fast: u64,
     cut: u64,
     denied: u64,
+    joins: u64,
+    strangers: u64,
 }
 
 impl Door {
     pub(super) fn new(limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
-        let full_at = Instant::now();
-        let attempts = Bucket { per_second: limits.attempts_per_second, full_at };
-        let denials = Bucket { per_second: DENIALS, full_at };
         let book = Mutex::new(Book {
             guests: Slab::new(),
             addresses: BTreeMap::new(),
-            attempts,
-            denials,
+            strangers: BTreeMap::new(),
+            next_stranger: 0,
+            services: 0,
+            attempts: Bucket::default(),
+            joins: Bucket::default(),
+            denials: Bucket::default(),
             unsaid: Unsaid::default(),
             said: None,
         });
-        Arc::new(Self { limits, metrics, book })
+        Arc::new(Self { limits: RwLock::new(Arc::new(limits)), metrics, book })
+    }
+
+    /// What holds at the moment.
+    pub(super) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other limits hold from now on, for whatever comes in after this.
+    pub(super) fn set_limits(&self, limits: Limits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
     }
 
     /// Somebody is at the door. In with the connection, for as long as the guest is kept; or not.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Arc<Guest>, Refusal> {
         let address = network(peer);
+        let limits = self.limits();
         let mut book = self.lock();
-        if let Err(refusal) = book.judge(&self.limits, address) {
+        if let Err(refusal) = book.judge(&limits, address) {
             book.unsaid.count(refusal);
             drop(book);
             self.metrics.connection_refused(refusal.label());
@@ -150,7 +168,7 @@ impl Door {
     pub(super) fn denied(&self, peer: SocketAddr, denied: Denied) {
         self.metrics.denied(denied.label());
         let mut book = self.lock();
-        if book.denials.admits_at(Instant::now()) {
+        if book.denials.admits_at(Instant::now(), DENIALS, DENIALS) {
             drop(book);
             tracing::info!("Refused a request from {peer}: {denied}");
         } else {
@@ -160,7 +178,7 @@ impl Door {
 
     /// One more participant wants in from this address. False if there are as many as there may be.
     pub(super) fn admits_participant(&self, address: IpAddr) -> bool {
-        let most = self.limits.participants_per_address;
+        let most = self.limits().participants_per_address;
         let mut book = self.lock();
         // Whoever asks has a connection, so the address is there.
         let crowd = book.addresses.entry(address).or_default();
@@ -176,9 +194,67 @@ impl Door {
         }
     }
 
+    /// Somebody wants in from this address. An error if more do than may come in within a second, all
+    /// together or from there: the room never hears of it, so that a storm of them is nobody's entry to read.
+    pub(super) fn admits_join(&self, address: IpAddr) -> Result<(), Fault> {
+        let limits = self.limits();
+        let (all, here) = (limits.joins_per_second, limits.joins_per_second_per_address);
+        if all == 0 && here == 0 {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let mut book = self.lock();
+        let crowd = book.addresses.entry(address).or_default();
+        let per_second = if !crowd.joins.admits_at(now, here, limits.join_burst) {
+            here
+        } else if !book.joins.admits_at(now, all, limits.join_burst) {
+            all
+        } else {
+            return Ok(());
+        };
+        book.unsaid.joins += 1;
+        Err(Fault::JoinsTooFast { per_second })
+    }
+
+    /// A stream was opened on which nobody has connected yet: its place in line. If there are more than may
+    /// be, the one goes that has waited longest; whoever means to connect does so at once.
+    pub(super) fn stranger(&self, cut: &Arc<Cut>) -> u64 {
+        let most = self.limits().pending_streams;
+        let mut book = self.lock();
+        let ticket = book.next_stranger;
+        book.next_stranger += 1;
+        book.strangers.insert(ticket, Arc::clone(cut));
+        let longest = (book.strangers.len() > most).then(|| book.strangers.pop_first()).flatten();
+        if let Some((_, cut)) = longest {
+            book.unsaid.strangers += 1;
+            drop(book);
+            cut.now();
+            self.metrics.request_refused("pending");
+        }
+        ticket
+    }
+
+    /// One more stream of another service, which may last. False if there are as many as there may be.
+    pub(super) fn admits_service(&self) -> bool {
+        let most = self.limits().service_streams;
+        let mut book = self.lock();
+        let is_admitted = book.services < most;
+        book.services += u32::from(is_admitted);
+        is_admitted
+    }
+
+    /// A request is no longer this.
+    pub(super) fn ended(&self, role: Role) {
+        match role {
+            Role::Stranger(ticket) => drop(self.lock().strangers.remove(&ticket)),
+            Role::Lasting => self.lock().services -= 1,
+            Role::Seated(_) | Role::Served | Role::Over => {}
+        }
+    }
+
     /// How often somebody is to [look around](Self::look_around).
     pub(super) fn between_looks(&self) -> Duration {
-        BETWEEN_LOOKS.min(self.limits.idle_timeout / 4)
+        BETWEEN_LOOKS.min(self.limits().idle_timeout / 4)
     }
 
     /// Cuts the connections that are of no use, and says in the log what happened at the door.
@@ -186,7 +262,7 @@ impl Door {
         let now = Instant::now();
         // Without the lock: a guest of whom this was the last trace takes it when it goes.
         let guests: Vec<_> = self.lock().guests.iter().filter_map(|(_, it)| it.upgrade()).collect();
-        let timeout = self.limits.idle_timeout;
+        let timeout = self.limits().idle_timeout;
         let cut = guests.iter().filter(|guest| guest.end_if_idle(hub, now, timeout)).count() as u64;
         self.metrics.connections_timed_out(cut);
         let mut book = self.lock();
@@ -210,7 +286,8 @@ impl Door {
 impl Book {
     fn judge(&mut self, limits: &Limits, address: IpAddr) -> Result<(), Refusal> {
         // First, because a refused attempt is one too.
-        if !self.attempts.admits_at(Instant::now()) {
+        let attempts = limits.attempts_per_second;
+        if !self.attempts.admits_at(Instant::now(), attempts, attempts) {
             return Err(Refusal::TooFast);
         }
         if self.guests.len() >= limits.connections {
@@ -222,20 +299,6 @@ impl Book {
             return Err(Refusal::AddressFull);
         }
         Ok(())
-    }
-}
-
-impl Bucket {
-    fn admits_at(&mut self, now: Instant) -> bool {
-        if self.per_second == 0 {
-            return true;
-        }
-        let full_at = self.full_at.max(now) + SECOND / self.per_second;
-        let is_admitted = full_at <= now + SECOND;
-        if is_admitted {
-            self.full_at = full_at;
-        }
-        is_admitted
     }
 }
 
@@ -259,19 +322,32 @@ impl Unsaid {
     }
 
     fn is_something(&self) -> bool {
-        self.too_many + self.too_many_from_address + self.too_fast + self.cut + self.denied > 0
+        let Self { too_many, too_many_from_address, too_fast, cut, denied, joins, strangers } =
+            self;
+        too_many + too_many_from_address + too_fast + cut + denied + joins + strangers > 0
     }
 }
 
 impl fmt::Display for Unsaid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { too_many, too_many_from_address, too_fast, cut, denied } = self;
+        let Self { too_many, too_many_from_address, too_fast, cut, denied, joins, strangers } =
+            self;
         write!(
             f,
             "{too_many} connections refused as too many, {too_many_from_address} as too many from \
              one address, {too_fast} as too fast; {cut} cut because nothing came of them; {denied} more \
              requests refused for what they showed"
-        )
+        )?;
+        if *joins > 0 {
+            write!(f, "; {joins} kept out because too many came in at once")?;
+        }
+        if *strangers > 0 {
+            write!(
+                f,
+                "; {strangers} streams reset because too many were open with nobody on them"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -290,20 +366,7 @@ mod tests {
     use super::*;
 
     fn door(change: impl FnOnce(&mut Limits)) -> Arc<Door> {
-        let mut limits = Limits {
-            frame_bytes: 65_536,
-            header_bytes: 16_384,
-            streams_per_connection: 10,
-            messages_per_second: 0,
-            message_burst: 0,
-            participants_per_address: 0,
-            connections: 100,
-            connections_per_address: 0,
-            attempts_per_second: 0,
-            idle_timeout: SECOND,
-            keepalive_interval: SECOND,
-            keepalive_timeout: SECOND,
-        };
+        let mut limits = Limits { connections: 100, ..Limits::default() };
         change(&mut limits);
         Door::new(limits, Arc::default())
     }
@@ -349,15 +412,28 @@ mod tests {
         assert!(door.admits_participant(here));
     }
 
-    #[test]
-    fn a_second_brings_so_many_attempts_and_saves_up_no_more() {
-        let start = Instant::now();
-        let mut attempts = Bucket { per_second: 4, full_at: start };
-        let mut admitted = |at| (0..10).filter(|_| attempts.admits_at(start + at)).count();
-        assert_eq!(admitted(Duration::ZERO), 4);
-        assert_eq!(admitted(Duration::from_millis(249)), 0);
-        assert_eq!(admitted(Duration::from_millis(250)), 1);
-        assert_eq!(admitted(Duration::from_secs(100)), 4);
+    #[tokio::test]
+    async fn so_many_come_in_within_a_second_from_one_address_and_from_all() {
+        let door = door(|limits| {
+            (limits.joins_per_second, limits.joins_per_second_per_address) = (3, 2);
+        });
+        let (here, there) = (ip("10.0.0.1"), ip("10.0.0.2"));
+        let _guests = [door.enter(here), door.enter(there)];
+        assert!(door.admits_join(here).is_ok() && door.admits_join(here).is_ok());
+        assert_eq!(door.admits_join(here), Err(Fault::JoinsTooFast { per_second: 2 }));
+        assert!(door.admits_join(there).is_ok());
+        assert_eq!(door.admits_join(there), Err(Fault::JoinsTooFast { per_second: 3 }));
+    }
+
+    #[tokio::test]
+    async fn of_too_many_strangers_the_one_goes_that_has_waited_longest() {
+        let door = door(|limits| limits.pending_streams = 2);
+        let guest = door.enter(ip("10.0.0.1")).expect("there is room");
+        let passes: Vec<_> = (0..4).map(|_| guest.pass().expect("there is room")).collect();
+        let late: Vec<_> = passes.iter().map(|pass| pass.is_late()).collect();
+        assert_eq!(late, [true, true, false, false]);
+        drop(passes);
+        assert!(door.lock().strangers.is_empty(), "nobody is remembered who is gone");
     }
 
     #[test]

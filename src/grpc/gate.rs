@@ -1,7 +1,7 @@
 //! Asking only who has something to say.
 //!
 //! The task of a connection is woken for many reasons, and asks everything it holds each time: hyper
-//! polls the body of a response when a frame of it has left, and a conversation polled for a delivery
+//! polls the body of a response when a frame of it has left, and a stream polled for a delivery
 //! would ask what the participant has sent, through seven layers and the lock of the connection, to
 //! learn that nothing has come. Behind a gate each is asked when its own waker has been used. It is no
 //! buffer: what is there waits where it was.
@@ -77,6 +77,11 @@ impl Gate {
         let signal = &self.signal.is_set;
         let is_set = signal.load(Ordering::Acquire) && signal.swap(false, Ordering::Acquire);
         is_set.then_some(&self.waker)
+    }
+
+    /// Whoever uses this opens it.
+    pub(super) fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// There is more, and nobody is going to say so.

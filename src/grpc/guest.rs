@@ -4,14 +4,18 @@
 //! took when they are dropped, however that comes about. It judges one connection; what holds for all
 //! of them together is the [`Door`]'s.
 
-use super::{door::Door, server::Limits};
+use super::{
+    door::Door,
+    pass::{Cut, Pass, Role},
+    server::Limits,
+};
 use crate::chat::{Act, Fault, Seat};
 use crate::hub::Hub;
 use crate::keys::Denied;
 use crate::wire::Inbound;
 use futures_util::task::AtomicWaker;
+use slab::Slab;
 use std::{
-    collections::BTreeSet,
     mem,
     net::{IpAddr, SocketAddr},
     pin::Pin,
@@ -54,34 +58,30 @@ pub(super) struct Parting<C> {
 #[derive(Debug)]
 struct Using {
     /// Requests under way, all of them.
-    streams: u32,
-    /// Those of them that are not the chat's.
-    others: u32,
-    /// Seats taken on this connection whose streams have not ended.
-    seats: BTreeSet<Seat>,
+    requests: Slab<Request>,
     /// When it was last seen to be of use.
     last: Instant,
 }
 
 /// A request under way.
 #[derive(Debug)]
-pub(super) struct Pass {
-    guest: Arc<Guest>,
-    is_other: bool,
+struct Request {
+    role: Role,
+    /// Since when it has this role.
+    since: Instant,
+    cut: Arc<Cut>,
 }
 
 /// A participant's place among those from its address.
 #[derive(Debug)]
 pub(super) struct Chair {
     guest: Arc<Guest>,
-    seat: Option<Seat>,
 }
 
 impl Guest {
     /// For the door, which has counted it.
     pub(super) fn new(door: Arc<Door>, address: IpAddr, key: usize) -> Self {
-        let last = Instant::now();
-        let using = Mutex::new(Using { streams: 0, others: 0, seats: BTreeSet::new(), last });
+        let using = Mutex::new(Using { requests: Slab::new(), last: Instant::now() });
         let (task, is_to_go) = (OnceLock::new(), AtomicBool::new(false));
         let connection = AtomicWaker::new();
         Self { door, address, key, using, task, is_to_go, connection }
@@ -94,20 +94,55 @@ impl Guest {
     }
 
     /// What it may do.
-    pub(super) fn limits(&self) -> &Limits {
-        &self.door.limits
+    pub(super) fn limits(&self) -> Arc<Limits> {
+        self.door.limits()
     }
 
-    /// One more request, unless there are as many as there may be. `is_other` if it is not the chat's.
-    pub(super) fn pass(self: &Arc<Self>, is_other: bool) -> Option<Pass> {
+    /// What holds for all connections together.
+    pub(super) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// One more request, unless there are as many as there may be on this connection.
+    pub(super) fn pass(self: &Arc<Self>) -> Option<Pass> {
+        let most = self.door.limits().streams_per_connection;
         let mut using = self.lock();
-        if using.streams >= self.door.limits.streams_per_connection {
+        if using.requests.len() >= most as usize {
             return None;
         }
-        using.streams += 1;
-        using.others += u32::from(is_other);
+        let cut = Arc::<Cut>::default();
+        let ticket = self.door.stranger(&cut);
+        let request =
+            Request { role: Role::Stranger(ticket), since: Instant::now(), cut: Arc::clone(&cut) };
+        let key = using.requests.insert(request);
         drop(using);
-        Some(Pass { guest: Arc::clone(self), is_other })
+        Some(Pass::new(Arc::clone(self), key, cut))
+    }
+
+    /// A request is something else from now on.
+    pub(super) fn request_is(&self, key: usize, role: Role) {
+        let mut using = self.lock();
+        let now = Instant::now();
+        let was_of_use = using.requests[key].role.is_of_use();
+        let request = &mut using.requests[key];
+        let before = mem::replace(&mut request.role, role);
+        request.since = now;
+        if was_of_use {
+            using.last = now;
+        }
+        drop(using);
+        self.door.ended(before);
+    }
+
+    /// A request is gone.
+    pub(super) fn request_left(&self, key: usize) {
+        let mut using = self.lock();
+        let request = using.requests.remove(key);
+        if request.role.is_of_use() {
+            using.last = Instant::now();
+        }
+        drop(using);
+        self.door.ended(request.role);
     }
 
     /// Takes a chair for whoever asks to be let into the room. If there is none, that becomes what is
@@ -116,11 +151,16 @@ impl Guest {
         let draft =
             received.as_mut().ok().filter(|draft| matches!(draft.act, Ok(Act::Connect(_))))?;
         if self.door.admits_participant(self.address) {
-            return Some(Chair { guest: Arc::clone(self), seat: None });
+            return Some(Chair { guest: Arc::clone(self) });
         }
-        let participants = self.door.limits.participants_per_address;
+        let participants = self.door.limits().participants_per_address;
         draft.act = Err(Fault::AddressFull { participants });
         None
+    }
+
+    /// Whether one more may come in from here, as fast as others do.
+    pub(super) fn admits_join(&self) -> Result<(), Fault> {
+        self.door.admits_join(self.address)
     }
 
     /// Notes that a request from there was refused for what it showed.
@@ -133,33 +173,69 @@ impl Guest {
         self.door.metrics.request_refused(reason);
     }
 
-    /// Ends the connection if it has been of no use for so long: tells it to go, and cuts it if it is
-    /// still here the next time. True if it was told.
+    /// Ends what is of no use any more: streams on which nobody has connected for `timeout`, those whose
+    /// participants are gone and who do not go themselves, and the whole connection if nothing on it has
+    /// been of use for so long. It is told to go, and cut if it is still here the next time. True if it
+    /// was told.
     pub(super) fn end_if_idle(&self, hub: &Hub, now: Instant, timeout: Duration) -> bool {
         let mut using = self.lock();
-        if using.others > 0 || hub.is_any_present(&using.seats) {
+        let gone = using.end_idle_requests(hub, now, timeout);
+        let is_of_use = using.requests.iter().any(|(_, request)| request.role.is_of_use());
+        if is_of_use {
             using.last = now;
-            return false;
         }
         // Between two looks it may have been used and left again, which is why that is noted too.
         let is_idle = now.saturating_duration_since(using.last) >= timeout;
         drop(using);
-        if !is_idle {
+        gone.into_iter().for_each(|role| self.door.ended(role));
+        if is_of_use || !is_idle {
             return false;
         }
         if self.is_to_go.swap(true, Ordering::SeqCst) {
             // Whoever reads nothing does not hear that either.
-            self.task.get().inspect(|task| task.abort());
+            self.cut();
             return false;
         }
         self.connection.wake();
         true
     }
 
+    /// Ends the connection at once.
+    pub(super) fn cut(&self) {
+        self.task.get().inspect(|task| task.abort());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Using> {
         self.using.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Using {
+    /// Ends the requests that are of no use any more. Returns what those were whose participants are gone.
+    fn end_idle_requests(&mut self, hub: &Hub, now: Instant, timeout: Duration) -> Vec<Role> {
+        let seats: Vec<Seat> =
+            self.requests.iter().filter_map(|(_, request)| request.role.seat()).collect();
+        let absent = hub.absent(&seats);
+        let mut gone = Vec::new();
+        for (_, request) in &mut self.requests {
+            let age = now.saturating_duration_since(request.since);
+            match request.role {
+                Role::Stranger(_) if age >= timeout => request.cut.is_late(),
+                Role::Over if age >= timeout.min(LINGER) => request.cut.now(),
+                Role::Seated(seat) if absent.contains(&seat) => {
+                    gone.push(mem::replace(&mut request.role, Role::Over));
+                    request.since = now;
+                }
+                _ => {}
+            }
+        }
+        gone
+    }
+}
+
+/// How long a stream may stay whose participant is gone. Who reads hears why within that; for who does not,
+/// nothing is kept any longer.
+const LINGER: Duration = Duration::from_secs(2);
 
 impl<C: Future + Unpin> Parting<C> {
     /// `shut_down` tells the connection to take no new stream and to end with its last.
@@ -197,32 +273,8 @@ impl Drop for Guest {
     }
 }
 
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let mut using = self.guest.lock();
-        using.streams -= 1;
-        if self.is_other {
-            using.others -= 1;
-            using.last = Instant::now();
-        }
-    }
-}
-
-impl Chair {
-    /// Its holder is in the room, and sits here.
-    pub(super) fn taken(&mut self, seat: Seat) {
-        self.guest.lock().seats.insert(seat);
-        self.seat = Some(seat);
-    }
-}
-
 impl Drop for Chair {
     fn drop(&mut self) {
         self.guest.door.participant_left(self.guest.address);
-        if let Some(seat) = self.seat {
-            let mut using = self.guest.lock();
-            using.seats.remove(&seat);
-            using.last = Instant::now();
-        }
     }
 }

@@ -3,16 +3,21 @@
 //! It turns streams into calls of the hub and the hub's answers into streams; it decides nothing
 //! about the room. Everything that a client can be told by a status stands in [`status`].
 
+mod bucket;
 mod connection;
 mod conversation;
 mod door;
 mod gate;
 mod guest;
+mod intake;
 mod listener;
+mod nursery;
 mod outlet;
+mod pass;
 mod response;
 pub mod server;
 mod service;
+mod services;
 mod socket;
 pub mod status;
 mod turns;

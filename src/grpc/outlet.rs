@@ -9,7 +9,7 @@
 //! The task of a connection is woken when there is something to read, or room to write. The second is
 //! not urgent, so it has a waker of its own: see [`turns`](super::turns).
 
-use super::socket::Socket;
+use super::{intake::Intake, socket::Socket};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -57,18 +57,28 @@ impl Cork {
     }
 }
 
+/// What a connection's task, its streams and its socket tell each other about what comes and goes. Clones
+/// are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flow {
+    pub(super) cork: Arc<Cork>,
+    pub(super) intake: Arc<Intake>,
+}
+
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Outlet<S> {
     socket: S,
     cork: Arc<Cork>,
+    intake: Arc<Intake>,
     /// Whom to wake when the socket takes more.
     writable: Waker,
 }
 
 impl<S> Outlet<S> {
-    pub(super) fn new(socket: S, cork: Arc<Cork>, writable: Waker) -> Self {
-        Self { socket, cork, writable }
+    pub(super) fn new(socket: S, flow: &Flow, writable: Waker) -> Self {
+        let Flow { cork, intake } = flow.clone();
+        Self { socket, cork, intake, writable }
     }
 }
 
@@ -78,7 +88,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Outlet<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buffer)
+        // Whoever is put off is asked again in the next round, so nothing has to wake it.
+        if !self.intake.may_read() {
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        self.intake.read(buffer.filled().len() - before);
+        polled
     }
 }
 
@@ -96,7 +113,7 @@ impl<S: Socket> AsyncWrite for Outlet<S> {
         _: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let Self { socket, cork, writable } = self.get_mut();
+        let Self { socket, cork, writable, .. } = self.get_mut();
         let (socket, cx) = (Pin::new(socket), &mut Context::from_waker(writable));
         if cork.is_in.load(Relaxed) {
             cork.hold();

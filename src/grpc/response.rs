@@ -36,8 +36,9 @@ pub(super) struct Response {
 }
 
 impl Response {
-    pub(super) fn new(conversation: Conversation, cork: Arc<Cork>) -> Self {
-        let (gate, batch) = (Gate::new(), Batch::new(FULL));
+    /// The conversation's other half wakes the gate.
+    pub(super) fn new(conversation: Conversation, gate: Gate, cork: Arc<Cork>) -> Self {
+        let batch = Batch::new(FULL);
         Self { conversation, gate, batch, cork, left: Left::Nothing, end: None, is_over: false }
     }
 

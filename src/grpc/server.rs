@@ -5,18 +5,19 @@
 //! last stream with it. That can take for ever (an idle connection suffices), so the caller puts a
 //! deadline around it.
 
-use super::connection::{Doorbell, Drain, Nursery, Together};
+use super::connection::{Doorbell, Drain, Together};
 use super::door::Door;
 use super::guest::{Guest, Parting};
 use super::listener::Listener;
 use super::outlet::Outlet;
 use super::service::{ForGuest, Services};
+use super::services::Others;
 use super::socket::Socket;
 use super::turns::Turns;
 use super::wicket::Wicket;
 use crate::hub::Hub;
 use crate::keys::{Access, Certified, HandshakeFault, Tls};
-use crate::wire::{DESCRIPTORS, SERVICE};
+use crate::wire::SERVICE;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -26,13 +27,7 @@ use tokio::{
     task::JoinSet,
     time::{self, MissedTickBehavior},
 };
-use tonic::service::Routes;
-use tonic_health::{
-    ServingStatus,
-    pb::{FILE_DESCRIPTOR_SET as HEALTH_DESCRIPTORS, health_server::HealthServer},
-    server::{HealthReporter, HealthService},
-};
-use tonic_reflection::server::Builder as Reflection;
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 /// How many streams more than [`Limits::streams_per_connection`] HTTP/2 is told of. Clients silently
 /// wait with what is over HTTP/2's bound; over ours they are refused, with a status that says so.
@@ -44,13 +39,10 @@ const HEADERS_TO_REFUSE: u32 = 4;
 
 /// How many bytes a client may send ahead on one stream, and on all streams of its connection.
 ///
-/// They bound the memory that one who sends faster than it is read can take. And flow control has to
-/// act before HTTP/2's guard against small frames does: h2 charges each unread DATA frame under 256
-/// bytes the bytes it lacks, allows half the connection's window of that, and then ends the connection.
-/// A participant's messages are small, and stock clients put each into a frame of its own, so one
-/// stream at its limit (some 650 frames of 100 bytes) must stay far below that budget.
+/// What comes for the chat is taken in as it comes, whatever its sender reads: see
+/// [`intake`](super::intake). What is left to be bounded by these is what waits for the services beside it.
 const STREAM_WINDOW: u32 = 64 << 10;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 256 << 10;
 
 /// How many bytes of a stream may wait for their connection. Beyond that they stay in the room's log,
 /// where all streams share them. It holds one full DATA frame. With hyper's 400 KiB, a thousand streams
@@ -81,6 +73,16 @@ pub struct Limits {
     pub connections_per_address: u32,
     /// How many connections may be opened in a second; 0 for any number.
     pub attempts_per_second: u32,
+    /// How many participants may come in within a second; 0 for any number.
+    pub joins_per_second: u32,
+    /// How many of them may come from one address; 0 for any number.
+    pub joins_per_second_per_address: u32,
+    /// How many may come in at once; 0 for as many as in a second.
+    pub join_burst: u32,
+    /// How many streams may be open on which nobody has connected yet. Of more, the oldest goes.
+    pub pending_streams: usize,
+    /// How many health watches and reflection streams may be open.
+    pub service_streams: u32,
     /// How long a connection may be there on which no participant is present and no other request is
     /// under way.
     pub idle_timeout: Duration,
@@ -88,6 +90,31 @@ pub struct Limits {
     pub keepalive_interval: Duration,
     /// How long the answer to a ping may take.
     pub keepalive_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// What holds unless an operator says otherwise.
+    fn default() -> Self {
+        Self {
+            frame_bytes: 65_536,
+            header_bytes: 8192,
+            streams_per_connection: 16_384,
+            messages_per_second: 0,
+            message_burst: 0,
+            participants_per_address: 0,
+            connections: 16_640,
+            connections_per_address: 0,
+            attempts_per_second: 0,
+            joins_per_second: 0,
+            joins_per_second_per_address: 0,
+            join_burst: 0,
+            pending_streams: 4096,
+            service_streams: 64,
+            idle_timeout: Duration::from_secs(10),
+            keepalive_interval: Duration::from_secs(10),
+            keepalive_timeout: Duration::from_secs(20),
+        }
+    }
 }
 
 /// A server that is ready to run.
@@ -179,17 +206,7 @@ impl<L: Listener> Serving<L> {
     }
 
     fn services(&self) -> Result<Services, Box<dyn Error + Send + Sync>> {
-        let reflection = || {
-            Reflection::configure()
-                .register_encoded_file_descriptor_set(DESCRIPTORS)
-                .register_encoded_file_descriptor_set(HEALTH_DESCRIPTORS)
-        };
-        let health = HealthService::from_health_reporter(self.health.clone());
-        let others = Routes::new(HealthServer::new(health))
-            // grpcurl up to 1.8 asks in v1alpha, later tools in v1.
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?)
-            .prepare();
+        let others = Others::new(self.health.clone())?;
         Ok(Services::new(self.hub.clone(), self.access.clone(), others))
     }
 }
@@ -227,11 +244,10 @@ fn connection<S: Socket>(
     drain: &Arc<Drain>,
     turns: &Arc<Turns>,
 ) -> impl Future<Output = ()> + use<S> {
-    let (guest, cork) = (Arc::clone(&services.guest), Arc::clone(&services.cork));
-    let limits = guest.limits();
+    let (guest, flow) = (Arc::clone(&services.guest), services.flow.clone());
+    let (limits, nursery) = (guest.limits(), services.nursery.clone());
     let doorbell = Doorbell::new(Arc::clone(turns));
-    let socket = Outlet::new(socket, Arc::clone(&cork), doorbell.writable());
-    let nursery = Nursery::default();
+    let socket = Outlet::new(socket, &flow, doorbell.writable());
     let connection = http2::Builder::new(nursery.clone())
         .timer(TokioTimer::new())
         .keep_alive_interval(limits.keepalive_interval)
@@ -243,7 +259,7 @@ fn connection<S: Socket>(
         .max_send_buf_size(SEND_BUFFER)
         .serve_connection(TokioIo::new(socket), services);
     let connection = Parting::new(connection, |it| it.graceful_shutdown(), guest);
-    Together::new(connection, Parting::shut_down, nursery, Arc::clone(drain), cork, doorbell)
+    Together::new(connection, Parting::shut_down, nursery, Arc::clone(drain), flow, doorbell)
 }
 
 /// A handle on what the health service answers, for the server as a whole and for the chat.

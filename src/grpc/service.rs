@@ -14,10 +14,14 @@
 //! says no more than yes or no.
 
 use super::{
-    conversation::Conversation,
-    guest::{Guest, Pass},
-    outlet::Cork,
+    conversation::{self, Setting},
+    gate::Gate,
+    guest::Guest,
+    nursery::Nursery,
+    outlet::Flow,
+    pass::Pass,
     response::Response,
+    services::Others,
     status,
 };
 use crate::hub::Hub;
@@ -25,7 +29,6 @@ use crate::keys::{Access, Certified, Denied, Identity};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::RoomDecoder;
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderValue, Request,
     header::{AUTHORIZATION, CONTENT_TYPE},
@@ -41,15 +44,12 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{
-    Status, Streaming, body::Body, codegen::Service as _, metadata::GRPC_CONTENT_TYPE,
-    service::Routes,
-};
+use tonic::{Status, Streaming, body::Body, metadata::GRPC_CONTENT_TYPE};
 
 /// Where the RPC is.
 const PATH: &str = "/proto.ChittyChatService/SendMessage";
 /// Where everybody may ask.
-const HEALTH: &str = "/grpc.health.v1.Health/";
+pub(super) const HEALTH: &str = "/grpc.health.v1.Health/";
 /// How a request says that its messages are compressed.
 const ENCODING: &str = "grpc-encoding";
 /// How a response says which compressions it would have taken.
@@ -58,7 +58,7 @@ const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 /// What HTTP/2 adds to the size of each header.
 const HEADER_OVERHEAD: usize = 32;
 
-type Answer = http::Response<Kept>;
+pub(super) type Answer = http::Response<Kept>;
 type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// All services over one room. Clones are the same.
@@ -66,7 +66,7 @@ type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>
 pub(super) struct Services {
     hub: Hub,
     access: Access,
-    others: Routes,
+    others: Others,
 }
 
 /// All services, for one connection.
@@ -78,10 +78,11 @@ pub(super) struct ForGuest {
     peer: SocketAddr,
     /// What the connection has shown.
     certified: Certified,
-    pub(super) cork: Arc<Cork>,
+    pub(super) flow: Flow,
+    pub(super) nursery: Nursery,
 }
 
-/// The body of an answer. Its request is under way for as long as it is kept.
+/// The body of an answer. Where it keeps a pass, its request is under way for as long as it is kept.
 #[derive(Debug)]
 pub(super) struct Kept {
     body: Either<Response, Body>,
@@ -89,7 +90,7 @@ pub(super) struct Kept {
 }
 
 impl Services {
-    pub(super) fn new(hub: Hub, access: Access, others: Routes) -> Self {
+    pub(super) fn new(hub: Hub, access: Access, others: Others) -> Self {
         Self { hub, access, others }
     }
 
@@ -101,7 +102,8 @@ impl Services {
         certified: Certified,
     ) -> ForGuest {
         let (services, guest) = (self.clone(), Arc::clone(guest));
-        ForGuest { services, guest, peer, certified, cork: Arc::default() }
+        let (flow, nursery) = (Flow::default(), Nursery::default());
+        ForGuest { services, guest, peer, certified, flow, nursery }
     }
 
     /// Where things are counted.
@@ -129,7 +131,7 @@ impl ForGuest {
             true => Identity::default(),
             false => self.judge(request).map_err(status::of_denial)?,
         };
-        let pass = self.guest.pass(path != PATH).ok_or_else(|| self.one_too_many())?;
+        let pass = self.guest.pass().ok_or_else(|| self.one_too_many())?;
         Ok((pass, identity))
     }
 
@@ -161,10 +163,18 @@ impl ForGuest {
         }
         let most = Some(self.guest.limits().frame_bytes);
         let inbound = Streaming::new_request(RoomDecoder, request.into_body(), None, most);
-        let (hub, guest) = (self.services.hub.clone(), Arc::clone(&self.guest));
-        let conversation = Conversation::new(hub, inbound, guest, identity);
-        let body = Either::Left(Response::new(conversation, Arc::clone(&self.cork)));
-        let mut answer = http::Response::new(Kept { body, _pass: Some(pass) });
+        let gate = Gate::new();
+        let setting = Setting {
+            hub: self.services.hub.clone(),
+            guest: Arc::clone(&self.guest),
+            pass,
+            identity,
+            intake: Arc::clone(&self.flow.intake),
+        };
+        let (listening, conversation) = conversation::begin(setting, inbound, gate.waker());
+        self.nursery.accompany(listening);
+        let body = Response::new(conversation, gate, Arc::clone(&self.flow.cork));
+        let mut answer = http::Response::new(Kept { body: Either::Left(body), _pass: None });
         answer.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
         answer
     }
@@ -184,7 +194,7 @@ fn header_bytes(request: &Request<Incoming>) -> usize {
 }
 
 impl Kept {
-    fn tonic(body: Body, pass: impl Into<Option<Pass>>) -> Self {
+    pub(super) fn tonic(body: Body, pass: impl Into<Option<Pass>>) -> Self {
         Self { body: Either::Right(body), _pass: pass.into() }
     }
 }
@@ -225,8 +235,7 @@ impl hyper::service::Service<Request<Incoming>> for ForGuest {
         if request.uri().path() == PATH {
             return Box::pin(ready(Ok(self.chat(request, pass, identity))));
         }
-        // Always ready, tonic says.
-        let answer = self.services.others.clone().call(request.map(Body::new));
-        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(|it| Kept::tonic(it, pass)))))
+        self.nursery.accompany(pass.overseer());
+        Box::pin(self.services.others.clone().answer(request, pass))
     }
 }

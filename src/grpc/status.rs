@@ -5,6 +5,7 @@
 
 use crate::chat::{Departure, Fault};
 use crate::keys::Denied;
+use std::time::Duration;
 use tonic::{Code, Status};
 
 /// The code that a fault ends a stream with. What is forgiven ends none; it has a code all the same,
@@ -15,9 +16,10 @@ pub fn code(fault: &Fault) -> Code {
         Fault::NotConnected => Code::FailedPrecondition,
         Fault::Impersonation | Fault::NotYourName { .. } => Code::PermissionDenied,
         Fault::AlreadyPresent => Code::AlreadyExists,
-        Fault::RoomFull { .. } | Fault::AddressFull { .. } | Fault::TooFast { .. } => {
-            Code::ResourceExhausted
-        }
+        Fault::RoomFull { .. }
+        | Fault::AddressFull { .. }
+        | Fault::TooFast { .. }
+        | Fault::JoinsTooFast { .. } => Code::ResourceExhausted,
         Fault::Closing => Code::Unavailable,
         Fault::Text(_)
         | Fault::SecondConnect
@@ -42,6 +44,12 @@ pub fn of_fault(fault: &Fault) -> Status {
 #[must_use]
 pub fn of_denial(denied: Denied) -> Status {
     Status::unauthenticated(denied.to_string())
+}
+
+/// The status of a stream on which nobody has connected for so long.
+#[must_use]
+pub fn of_lateness(timeout: Duration) -> Status {
+    Status::deadline_exceeded(format!("nobody has connected on this stream within {timeout:?}"))
 }
 
 /// The status that a departure ends a stream with; nothing if it ends well.

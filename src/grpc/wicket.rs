@@ -5,9 +5,9 @@
 //! conversation with the room, and so is told, timed out, evicted and measured like anybody else.
 
 use super::{
-    conversation::Conversation,
+    conversation::{self, Conversation, Listening, Setting},
     door::Door,
-    guest::{Guest, Pass},
+    guest::Guest,
     server::Limits,
 };
 use crate::hub::Hub;
@@ -16,7 +16,9 @@ use crate::wire::{Batch, Inbound};
 use std::{
     future::poll_fn,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::Arc,
+    task::{Poll, Waker},
 };
 use tokio::task::AbortHandle;
 use tokio_stream::Stream;
@@ -39,8 +41,8 @@ pub struct Entrant {
 /// A participant's conversation with the room, whose end is its drop.
 #[derive(Debug)]
 pub struct Talk<I> {
-    conversation: Conversation<I>,
-    _pass: Pass,
+    listening: Listening<I>,
+    conversation: Conversation,
 }
 
 impl Wicket {
@@ -50,8 +52,13 @@ impl Wicket {
 
     /// What a participant and its connection may ask for.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.door.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.door.limits()
+    }
+
+    /// Other limits hold from now on, for whoever comes in after this.
+    pub fn set_limits(&self, limits: Limits) {
+        self.door.set_limits(limits);
     }
 
     /// Counts and logs that a request from there was refused for what it showed.
@@ -80,10 +87,13 @@ impl Entrant {
     where
         I: Stream<Item = Result<Inbound, Status>> + Unpin,
     {
-        let pass = self.guest.pass(false)?;
-        let (hub, guest) = (self.hub.clone(), Arc::clone(&self.guest));
-        let conversation = Conversation::new(hub, inbound, guest, identity);
-        Some(Talk { conversation, _pass: pass })
+        let (pass, guest) = (self.guest.pass()?, Arc::clone(&self.guest));
+        let setting =
+            Setting { hub: self.hub.clone(), guest, pass, identity, intake: Arc::default() };
+        // Both halves are polled together.
+        let (listening, conversation) =
+            conversation::begin(setting, inbound, Waker::noop().clone());
+        Some(Talk { listening, conversation })
     }
 }
 
@@ -94,6 +104,14 @@ impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Talk<I> {
     /// # Errors
     /// With the status that ends the conversation, behind what is in the batch then.
     pub async fn next(&mut self, batch: &mut Batch) -> Result<(), Status> {
-        poll_fn(|cx| self.conversation.poll_batch(batch, cx)).await.map(|_| ())
+        poll_fn(|cx| {
+            if Pin::new(&mut self.listening).poll(cx).is_ready() {
+                return Poll::Ready(Err(Status::cancelled(
+                    "nobody has read what there was to say",
+                )));
+            }
+            self.conversation.poll_batch(batch, cx).map_ok(|_| ())
+        })
+        .await
     }
 }

@@ -45,7 +45,7 @@ use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{Batch, EncodedEntry, Inbound, Roll, encoded::Roster};
 use progress::Progress;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -309,14 +309,15 @@ impl Hub {
         self.lock().room.present().len()
     }
 
-    /// Whether anybody who holds one of these seats is present.
+    /// Those of these seats whose holders are not present any more.
     #[must_use]
-    pub fn is_any_present(&self, seats: &BTreeSet<Seat>) -> bool {
+    pub fn absent(&self, seats: &[Seat]) -> Vec<Seat> {
         // Most connections that ask have none, or one.
-        !seats.is_empty() && {
-            let state = self.lock();
-            seats.iter().any(|seat| state.room.holds(*seat))
+        if seats.is_empty() {
+            return Vec::new();
         }
+        let state = self.lock();
+        seats.iter().copied().filter(|seat| !state.room.holds(*seat)).collect()
     }
 
     /// Where all deliveries went so far.

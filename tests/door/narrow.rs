@@ -10,7 +10,7 @@ use chittychat::grpc::{Limits, Listener, Serving};
 use chittychat::hub::{Bounds, Hub};
 use chittychat::keys::{Access, Files};
 use hyper_util::rt::TokioIo;
-use std::{fs, io, net::SocketAddr, pin::Pin, sync::Arc, task, time::Duration};
+use std::{fs, io, net::SocketAddr, pin::Pin, sync::Arc, task};
 use tokio::{
     io::{DuplexStream, duplex},
     sync::mpsc,
@@ -84,20 +84,7 @@ fn serve() -> Dial {
     let access = Access::load(files).expect("the files are good");
     let server = Participant::new("server", "", 0).expect("legal");
     let hub = Hub::new(Rules::default(), Bounds::default(), server);
-    let limits = Limits {
-        frame_bytes: 4096,
-        header_bytes: 16_384,
-        streams_per_connection: 10,
-        messages_per_second: 0,
-        message_burst: 0,
-        participants_per_address: 0,
-        connections: 10,
-        connections_per_address: 0,
-        attempts_per_second: 0,
-        idle_timeout: Duration::from_secs(10),
-        keepalive_interval: Duration::from_secs(10),
-        keepalive_timeout: Duration::from_secs(20),
-    };
+    let limits = Limits { frame_bytes: 4096, connections: 10, ..Limits::default() };
     let (pipes, receiver) = mpsc::unbounded_channel();
     let serving = Serving::new(hub, limits, Pipes(receiver)).guarded_by(access);
     tokio::spawn(async move { serving.run(std::future::pending()).await.map_err(drop) });

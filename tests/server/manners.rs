@@ -107,8 +107,9 @@ async fn whoever_talks_too_fast_is_slowed_down_and_stays() {
     for _ in 0..BURST {
         passed += usize::from(is_passed_on(&mut world, &mut casper).await);
     }
-    // Five at once, and then one for each fifth of a second that the burst took: not all of them.
-    assert!((5..BURST).contains(&passed), "{passed} of {BURST} were passed on");
+    // Five at once, the Connect being one of them, and then one for each fifth of a second that the burst
+    // took: not all of them.
+    assert!((4..BURST).contains(&passed), "{passed} of {BURST} were passed on");
 
     // Asked again and again it is let through in the end.
     loop {

@@ -46,16 +46,12 @@ pub async fn serve(plan: Rc<Plan>, pen: Pen, stop: Rc<Notify>) -> turmoil::Resul
         frame_bytes: FRAME_BYTES,
         header_bytes: 16_384,
         streams_per_connection: 100,
-        messages_per_second: 0,
-        message_burst: 0,
-        participants_per_address: 0,
         connections: 1000,
-        connections_per_address: 0,
-        attempts_per_second: 0,
         // Longer than any world lasts: a connection ends for reasons of the plan alone.
         idle_timeout: Duration::from_secs(3600),
         keepalive_interval: Duration::from_millis(KEEPALIVE.0),
         keepalive_timeout: Duration::from_millis(KEEPALIVE.1),
+        ..Limits::default()
     };
     let hub = Hub::new(rules, bounds, reference());
     let recorder = tokio::task::spawn_local(record(hub.clone(), pen.clone(), life));

@@ -295,6 +295,7 @@ fn reason(fault: &Fault) -> &'static str {
     match fault {
         Fault::Text(_) => "text",
         Fault::TooFast { .. } => "too_fast",
+        Fault::JoinsTooFast { .. } => "joins_too_fast",
         Fault::NotConnected => "not_connected",
         Fault::SecondConnect => "second_connect",
         Fault::UnknownType(_) => "unknown_type",
@@ -424,6 +425,7 @@ mod tests {
         let faults = [
             Fault::Text(TextFault::Empty),
             Fault::TooFast { per_second: 1 },
+            Fault::JoinsTooFast { per_second: 1 },
             Fault::NotConnected,
             Fault::SecondConnect,
             Fault::UnknownType(77),

@@ -76,6 +76,7 @@ const TYPES: &[&str] = &["connect", "publish", "disconnect", "unfit"];
 const REASONS: &[&str] = &[
     "text",
     "too_fast",
+    "joins_too_fast",
     "not_connected",
     "second_connect",
     "unknown_type",
@@ -110,7 +111,7 @@ const RELOADS: &[&str] = &["loaded", "refused"];
 /// One for each `grpc::door::Refusal`.
 const TURNED_AWAY: &[&str] = &["too_many", "too_many_from_address", "too_fast"];
 /// What `grpc::service` refuses by itself.
-const BEFOREHAND: &[&str] = &["headers", "streams"];
+const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services"];
 const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
 /// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
 const ENDS: &[&str] = &[
