@@ -20,7 +20,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("hub", &["chat", "causality", "wire", "telemetry", "journal"]),
     ("keys", &["chat", "telemetry"]),
     ("grpc", &["chat", "wire", "hub", "telemetry", "keys"]),
-    ("http", &["chat", "causality", "hub", "telemetry"]),
+    ("http", &["chat", "causality", "hub", "telemetry", "grpc"]),
     ("console", &["chat", "causality", "wire", "telemetry", "journal", "hub", "keys", "grpc"]),
     ("client", &["chat", "causality", "wire", "telemetry", "journal", "keys"]),
     ("config", &[]),

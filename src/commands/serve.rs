@@ -84,7 +84,8 @@ impl Server {
         let address = local_address(&listener)?;
 
         let hub = new_hub(settings, address, spans);
-        let serving = Serving::new(hub.clone(), limits(settings, files::granted()), listener)
+        let granted = granted(settings);
+        let serving = Serving::new(hub.clone(), limits(settings, granted.chat), listener)
             .guarded_by(access.clone());
         let (health, wicket) = (serving.health(), serving.wicket());
         health.set(false).await;
@@ -100,6 +101,7 @@ impl Server {
             }
         });
         let ready = watch::Sender::new(false);
+        let port = http::Port::new(granted.http, wicket.clone(), hub.metrics().clone());
         let mut router = http::router(ready.subscribe(), hub.clone());
         let teller = settings.console.serve.then(|| {
             let options = console_options(settings, http_address, address);
@@ -111,13 +113,7 @@ impl Server {
             tokio::spawn(sweep(hub.clone())).abort_handle(),
             tokio::spawn(upkeep(hub.metrics().clone())).abort_handle(),
             tokio::spawn(keys::watch(access.clone(), hub.metrics().clone())).abort_handle(),
-            tokio::spawn(async move {
-                let router = router.into_make_service_with_connect_info::<SocketAddr>();
-                if let Err(error) = axum::serve(http_listener, router).await {
-                    tracing::error!("the HTTP server failed: {error}");
-                }
-            })
-            .abort_handle(),
+            tokio::spawn(port.serve(http_listener, router)).abort_handle(),
         ];
         tracing::info!(
             "Started server at address: {} and at port: {}",
@@ -316,16 +312,26 @@ fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
     Hub::traced(rules, bounds, server, spans)
 }
 
-/// `files` is how many connections there are files for.
-fn limits(settings: &Settings, files: usize) -> Limits {
+/// How many connections there are files for, of those that are wanted.
+fn granted(settings: &Settings) -> files::Granted {
     let limits = &settings.limits;
-    if limits.connections > files {
+    let granted = files::granted(limits.connections, limits.http_connections);
+    let of = [
+        ("limits.connections", limits.connections, granted.chat),
+        ("limits.http_connections", limits.http_connections, granted.http),
+    ];
+    for (key, wanted, granted) in of.into_iter().filter(|(_, wanted, granted)| granted < wanted) {
         tracing::warn!(
-            "at most {files} connections at once, and not {} (limits.connections): the system grants \
-             no more open files; raise `ulimit -Hn`",
-            limits.connections
+            "at most {granted} connections at once, and not {wanted} ({key}): the system grants no more \
+             open files; raise `ulimit -Hn`"
         );
     }
+    granted
+}
+
+/// `connections` is how many there are files for.
+fn limits(settings: &Settings, connections: usize) -> Limits {
+    let limits = &settings.limits;
     Limits {
         frame_bytes: limits.frame_bytes,
         header_bytes: limits.header_bytes,
@@ -333,7 +339,7 @@ fn limits(settings: &Settings, files: usize) -> Limits {
         messages_per_second: limits.messages_per_second,
         message_burst: limits.message_burst,
         participants_per_address: limits.participants_per_address,
-        connections: limits.connections.min(files),
+        connections,
         connections_per_address: limits.connections_per_address,
         attempts_per_second: limits.attempts_per_second,
         joins_per_second: limits.joins_per_second,
@@ -341,6 +347,7 @@ fn limits(settings: &Settings, files: usize) -> Limits {
         join_burst: limits.join_burst,
         pending_streams: limits.pending_streams,
         service_streams: limits.service_streams,
+        inbound_bytes: limits.inbound_bytes,
         idle_timeout: limits.idle_timeout,
         keepalive_interval: settings.keepalive.interval,
         keepalive_timeout: settings.keepalive.timeout,

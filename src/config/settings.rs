@@ -210,6 +210,8 @@ pub struct Limits {
     pub message_burst: u32,
     /// The size of the largest message that is read, in bytes.
     pub frame_bytes: usize,
+    /// What the messages of more than 4 KiB may have together that are on their way in, in bytes.
+    pub inbound_bytes: usize,
     /// What everything that somebody outside can make the server hold may add up to, in bytes.
     pub memory: u64,
 }

@@ -145,7 +145,10 @@ pub(super) static SETTINGS: &[Setting] = &[
     ),
     setting("limits.frame_bytes", Count(4096..=4_194_304), Text("65536"))
         .means("bytes of the largest message that the server reads"),
-    setting("limits.memory", Count(33_554_432..=1 << 46), Text("2147483648")).means(
+    setting("limits.inbound_bytes", Count(65_536..=1 << 40), Text("16777216")).means(
+        "bytes that the messages of more than 4096 bytes may have together which are on their way in",
+    ),
+    setting("limits.memory", Count(33_554_432..=1 << 46), Text("4294967296")).means(
         "bytes that everything which somebody outside can make the server hold may add up to (see limits.md)",
     ),
     setting("trace.ratio", Ratio, Text("1.0"))

@@ -28,12 +28,13 @@ use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
     select,
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 use tokio_stream::Stream;
@@ -45,7 +46,14 @@ const FULL: usize = 15_000;
 const AHEAD: usize = 8;
 /// How much larger a frame may be than the largest message. What is over that is refused with a status;
 /// what is over this ends the connection.
-const FRAMES_TO_REFUSE: usize = 4;
+const FRAMES_TO_REFUSE: usize = 2;
+/// How many pings may come between two times that a page has taken all there was for it. The answers to
+/// them wait to be taken; browsers send none.
+const PINGS: u32 = 16;
+/// What a socket reads into at once.
+const READ_BUFFER: usize = 4 << 10;
+/// A batch of more bytes is as long as the room is large: it waits until few others are being written.
+const LONG: usize = 64 << 10;
 
 /// What the page says first.
 #[derive(Deserialize)]
@@ -93,7 +101,11 @@ pub(super) async fn answer(
     };
     let most = shared.wicket.limits().frame_bytes;
     let largest = most.saturating_mul(FRAMES_TO_REFUSE);
-    let upgrade = upgrade.max_message_size(largest).max_frame_size(largest);
+    let upgrade = upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(largest)
+        .max_frame_size(largest);
     upgrade.on_upgrade(async move |socket| {
         // A task that can be aborted if nothing comes of it.
         let (known, is_known) = oneshot::channel::<Entrant>();
@@ -118,6 +130,7 @@ struct Page {
     patience: (Duration, Duration),
     /// When it is asked next whether it is there.
     ask: Instant,
+    introductions: Arc<Semaphore>,
 }
 
 /// What comes from a page.
@@ -127,6 +140,8 @@ struct Ear {
     most: usize,
     /// When anything came last.
     heard: Instant,
+    /// Pings since the page last had taken all there was for it.
+    pings: u32,
 }
 
 impl Page {
@@ -135,8 +150,9 @@ impl Page {
         let limits = shared.wicket.limits();
         let heard = Instant::now();
         let patience = (limits.keepalive_interval, limits.keepalive_timeout);
-        let ear = Ear { stream, most: limits.frame_bytes, heard };
-        Self { peer, sink, ear, patience, ask: heard + patience.0 }
+        let ear = Ear { stream, most: limits.frame_bytes, heard, pings: 0 };
+        let introductions = Arc::clone(&shared.introductions);
+        Self { peer, sink, ear, patience, ask: heard + patience.0, introductions }
     }
 
     async fn serve(mut self, shared: &Shared, entrant: &Entrant) {
@@ -192,6 +208,11 @@ impl Page {
     /// Sends what is in a batch. Nothing if the page is gone.
     async fn send(&mut self, batch: &mut Batch) -> Option<()> {
         let pieces: Vec<_> = std::iter::from_fn(|| batch.take()).collect();
+        let is_long = pieces.iter().map(|piece| piece.len()).sum::<usize>() > LONG;
+        let _turn = match is_long {
+            true => Some(self.introductions.acquire().await.ok()?),
+            false => None,
+        };
         let mut messages = Vec::new();
         let taken = prefixed::take(usize::MAX, &mut Vec::new(), &pieces.concat(), |message| {
             messages.push(json::of_encoded(message)?);
@@ -202,7 +223,9 @@ impl Page {
         for message in messages {
             self.sink.feed(Message::text(message)).await.ok()?;
         }
-        self.sink.flush().await.ok()
+        self.sink.flush().await.ok()?;
+        self.ear.pings = 0;
+        Some(())
     }
 
     /// Asks whether the page is still there. Nothing if it has not answered for too long.
@@ -212,7 +235,9 @@ impl Page {
             return None;
         }
         self.ask = Instant::now() + interval;
-        self.sink.send(Message::Ping(Vec::new().into())).await.ok()
+        self.sink.send(Message::Ping(Vec::new().into())).await.ok()?;
+        self.ear.pings = 0;
+        Some(())
     }
 }
 
@@ -224,7 +249,10 @@ impl Ear {
             self.heard = Instant::now();
             match message {
                 Message::Close(_) => return None,
-                Message::Ping(_) | Message::Pong(_) => {}
+                Message::Ping(_) if self.pings < PINGS => self.pings += 1,
+                // Whoever asks more often means no good.
+                Message::Ping(_) => return None,
+                Message::Pong(_) => {}
                 Message::Text(_) | Message::Binary(_) => return Some(message),
             }
         }

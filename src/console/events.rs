@@ -6,6 +6,7 @@
 
 use super::{
     Shared, guard,
+    pages::Place,
     ring::{Next, Ring, event},
 };
 use axum::{
@@ -17,7 +18,7 @@ use axum::{
 use futures_util::stream;
 use std::{collections::VecDeque, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, sleep_until},
 };
 
@@ -37,7 +38,10 @@ struct Follower {
     head: watch::Receiver<u64>,
     people: watch::Receiver<Bytes>,
     gauges: watch::Receiver<Bytes>,
-    _place: OwnedSemaphorePermit,
+    place: Place,
+    /// Kept until what is as long as the room is large has been taken.
+    introduction: Option<OwnedSemaphorePermit>,
+    introductions: Arc<Semaphore>,
 }
 
 /// Answers `/console/events`, optionally with `?from=N`: the first record that the page does not have.
@@ -58,11 +62,11 @@ pub(super) async fn answer(
             return (StatusCode::BAD_REQUEST, why).into_response();
         }
     };
-    let Ok(place) = Arc::clone(&shared.pages).try_acquire_owned() else {
+    let Some(place) = shared.pages.enter() else {
         let why = format!("{} pages are open, and more are not allowed\n", super::MOST_PAGES);
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     };
-    let follower = Follower::new(&shared.ring, from, place);
+    let follower = Follower::new(&shared.ring, from, place, shared.introductions).await;
     let events = stream::unfold(follower, async |mut follower| {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -72,12 +76,19 @@ pub(super) async fn answer(
 }
 
 impl Follower {
-    fn new(ring: &Arc<Ring>, from: Option<u64>, place: OwnedSemaphorePermit) -> Self {
+    async fn new(
+        ring: &Arc<Ring>,
+        from: Option<u64>,
+        place: Place,
+        introductions: Arc<Semaphore>,
+    ) -> Self {
         let mut first =
             VecDeque::from([event("boot", None, format_args!("{{\"boot\":\"{}\"}}", ring.boot()))]);
+        let mut introduction = None;
         let at = match from {
             Some(from) if ring.begins_at(from) => from,
             _ => {
+                introduction = Arc::clone(&introductions).acquire_owned().await.ok();
                 let (begin, nodes) = ring.begin();
                 if from.is_some() {
                     first.push_back(event(
@@ -93,7 +104,7 @@ impl Follower {
         let ring = Arc::clone(ring);
         let (head, people, gauges) =
             (ring.subscribe(), ring.people.subscribe(), ring.gauges.subscribe());
-        Self { ring, at, first, head, people, gauges, _place: place }
+        Self { ring, at, first, head, people, gauges, place, introduction, introductions }
     }
 
     /// The next piece; nothing once nothing will follow.
@@ -106,6 +117,7 @@ impl Follower {
                 }
                 return Some(first);
             }
+            self.introduction = None;
             // Looked at before the ring is, so that what comes after that is not missed.
             self.head.mark_unchanged();
             match self.ring.next(self.at) {
@@ -113,10 +125,16 @@ impl Follower {
                     self.at = after;
                     return Some(chunk);
                 }
-                Next::Dropped { missed, first, nodes } => {
-                    self.at = first;
-                    let gap = format_args!("{{\"missed\":{missed},\"why\":\"{TOO_SLOW}\"}}");
-                    self.first.extend([event("gap", None, gap), nodes]);
+                Next::Dropped { .. } => {
+                    // It is never closed.
+                    let introduction = Arc::clone(&self.introductions).acquire_owned().await.ok();
+                    // More may have been dropped while this waited.
+                    if let Next::Dropped { missed, first, nodes } = self.ring.next(self.at) {
+                        self.at = first;
+                        let gap = format_args!("{{\"missed\":{missed},\"why\":\"{TOO_SLOW}\"}}");
+                        self.first.extend([event("gap", None, gap), nodes]);
+                        self.introduction = introduction;
+                    }
                     continue;
                 }
                 Next::Over => return None,
@@ -124,6 +142,7 @@ impl Follower {
             }
             tokio::select! {
                 biased;
+                () = self.place.is_to_go.notified() => return None,
                 // The ring outlives its followers, so no sender is ever gone.
                 _ = self.head.changed() => {}
                 _ = self.people.changed() => return Some(self.people.borrow_and_update().clone()),
@@ -137,8 +156,7 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::{record::Batch, ring::MOST_EVENTS};
-    use tokio::sync::Semaphore;
+    use crate::console::{pages::Pages, record::Batch, ring::MOST_EVENTS};
 
     fn turn(ring: &Ring, events: usize) {
         ring.push(Batch { json: "{}".into(), records: 1, events, ..Batch::default() });
@@ -150,8 +168,9 @@ mod tests {
         let mut introduction = Batch { json: "{}".into(), records: 1, ..Batch::default() };
         introduction.nodes.push((1, "{\"r\":\"node\"}".into()));
         ring.push(introduction);
-        let place = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("it is free");
-        let mut follower = Follower::new(&ring, None, place);
+        let place = Arc::<Pages>::default().enter().expect("it is free");
+        let introductions = Arc::new(Semaphore::new(1));
+        let mut follower = Follower::new(&ring, None, place, introductions).await;
         let mut told = Vec::new();
         for _ in 0..2 {
             told.push(follower.next().await.expect("it goes on"));

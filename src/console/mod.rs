@@ -19,6 +19,7 @@ mod assets;
 mod chat;
 mod events;
 mod guard;
+mod pages;
 mod pulse;
 mod record;
 mod ring;
@@ -34,7 +35,10 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::Semaphore;
 
 /// The most pages that are told of anything at once.
-const MOST_PAGES: usize = 64;
+pub const MOST_PAGES: usize = 64;
+/// How many pages at once may be written something that is as long as the room is large: who is present, or
+/// who is spoken of. It is made for one page, so this bounds how often it is there.
+pub const INTRODUCTIONS: usize = 4;
 
 /// What an operator decides about the console.
 #[derive(Clone, Debug)]
@@ -56,7 +60,8 @@ struct Shared {
     access: Access,
     wicket: Wicket,
     options: Arc<Options>,
-    pages: Arc<Semaphore>,
+    pages: Arc<pages::Pages>,
+    introductions: Arc<Semaphore>,
 }
 
 /// The routes, and what has to run for them to have something to tell: of everything from this call on,
@@ -69,8 +74,9 @@ pub fn start(
 ) -> (Router, impl Future<Output = ()>) {
     let ring = Arc::new(Ring::new());
     let teller = teller::Teller::new(hub, Arc::clone(&ring), options.server);
-    let (options, pages) = (Arc::new(options), Arc::new(Semaphore::new(MOST_PAGES)));
-    let shared = Shared { ring, access, wicket, options, pages };
+    let (options, introductions) = (Arc::new(options), Arc::new(Semaphore::new(INTRODUCTIONS)));
+    let pages = Arc::default();
+    let shared = Shared { ring, access, wicket, options, pages, introductions };
     let router = assets::router()
         .route("/console/info", get(guard::info))
         .route("/console/events", get(events::answer))

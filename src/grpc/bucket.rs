@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// See the module's text. A new one is full.
 #[derive(Debug, Default)]
-pub(super) struct Bucket {
+pub struct Bucket {
     /// When it will be full again; nothing if it is.
     full_at: Option<Instant>,
 }
@@ -18,7 +18,8 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Takes one of `per_second`, of which `burst` may come at once. False if there is none; 0 a second is no
     /// limit, and a burst of 0 is what a second brings.
-    pub(super) fn admits_at(&mut self, now: Instant, per_second: u32, burst: u32) -> bool {
+    #[must_use]
+    pub fn admits_at(&mut self, now: Instant, per_second: u32, burst: u32) -> bool {
         if per_second == 0 {
             return true;
         }

@@ -36,7 +36,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -66,6 +69,8 @@ pub(super) enum Refusal {
 pub(super) struct Door {
     limits: RwLock<Arc<Limits>>,
     pub(super) metrics: Arc<Metrics>,
+    /// The bytes of large messages on their way in.
+    inbound: AtomicUsize,
     book: Mutex<Book>,
 }
 
@@ -119,7 +124,8 @@ impl Door {
             unsaid: Unsaid::default(),
             said: None,
         });
-        Arc::new(Self { limits: RwLock::new(Arc::new(limits)), metrics, book })
+        let (limits, inbound) = (RwLock::new(Arc::new(limits)), AtomicUsize::new(0));
+        Arc::new(Self { limits, metrics, inbound, book })
     }
 
     /// What holds at the moment.
@@ -216,8 +222,9 @@ impl Door {
         Err(Fault::JoinsTooFast { per_second })
     }
 
-    /// A stream was opened on which nobody has connected yet: its place in line. If there are more than may
-    /// be, the one goes that has waited longest; whoever means to connect does so at once.
+    /// A stream was opened on which nobody has connected yet, or nothing more comes of one: its place in line.
+    /// If there are more than may be, the one goes that has been there longest; whoever means to connect
+    /// does so at once, and whoever reads hears at once why a stay has ended.
     pub(super) fn stranger(&self, cut: &Arc<Cut>) -> u64 {
         let most = self.limits().pending_streams;
         let mut book = self.lock();
@@ -243,12 +250,26 @@ impl Door {
         is_admitted
     }
 
+    /// Takes so many bytes for a message on its way in. False if there are not as many left.
+    pub(super) fn takes_inbound(&self, bytes: usize) -> bool {
+        let most = self.limits().inbound_bytes;
+        let take = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= most);
+        self.inbound.fetch_update(Relaxed, Relaxed, take).is_ok()
+    }
+
+    /// They are not needed any more.
+    pub(super) fn gives_inbound_back(&self, bytes: usize) {
+        self.inbound.fetch_sub(bytes, Relaxed);
+    }
+
     /// A request is no longer this.
     pub(super) fn ended(&self, role: Role) {
         match role {
-            Role::Stranger(ticket) => drop(self.lock().strangers.remove(&ticket)),
+            Role::Stranger(ticket) | Role::Over(ticket) => {
+                self.lock().strangers.remove(&ticket);
+            }
             Role::Lasting => self.lock().services -= 1,
-            Role::Seated(_) | Role::Served | Role::Over => {}
+            Role::Seated(_) | Role::Served => {}
         }
     }
 
@@ -352,7 +373,8 @@ impl fmt::Display for Unsaid {
 }
 
 /// Whom an address is counted with: itself, or its network, if any number of others is to be had there.
-fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -119,6 +119,12 @@ impl Guest {
         Some(Pass::new(Arc::clone(self), key, cut))
     }
 
+    /// Nothing more comes of a request. Its stream is in line with those on which nobody has connected.
+    pub(super) fn request_is_over(&self, key: usize) {
+        let cut = Arc::clone(&self.lock().requests[key].cut);
+        self.request_is(key, Role::Over(self.door.stranger(&cut)));
+    }
+
     /// A request is something else from now on.
     pub(super) fn request_is(&self, key: usize, role: Role) {
         let mut using = self.lock();
@@ -179,7 +185,7 @@ impl Guest {
     /// was told.
     pub(super) fn end_if_idle(&self, hub: &Hub, now: Instant, timeout: Duration) -> bool {
         let mut using = self.lock();
-        let gone = using.end_idle_requests(hub, now, timeout);
+        let gone = using.end_idle_requests(hub, &self.door, now, timeout);
         let is_of_use = using.requests.iter().any(|(_, request)| request.role.is_of_use());
         if is_of_use {
             using.last = now;
@@ -211,19 +217,27 @@ impl Guest {
 }
 
 impl Using {
-    /// Ends the requests that are of no use any more. Returns what those were whose participants are gone.
-    fn end_idle_requests(&mut self, hub: &Hub, now: Instant, timeout: Duration) -> Vec<Role> {
+    /// Ends the requests that are of no use any more, and returns what those were whose participants are gone.
+    fn end_idle_requests(
+        &mut self,
+        hub: &Hub,
+        door: &Door,
+        now: Instant,
+        timeout: Duration,
+    ) -> Vec<Role> {
         let seats: Vec<Seat> =
             self.requests.iter().filter_map(|(_, request)| request.role.seat()).collect();
         let absent = hub.absent(&seats);
         let mut gone = Vec::new();
         for (_, request) in &mut self.requests {
-            let age = now.saturating_duration_since(request.since);
+            let has_had_its_time = now.saturating_duration_since(request.since) >= timeout;
             match request.role {
-                Role::Stranger(_) if age >= timeout => request.cut.is_late(),
-                Role::Over if age >= timeout.min(LINGER) => request.cut.now(),
+                Role::Stranger(_) if has_had_its_time => request.cut.is_late(),
+                // Who reads has heard why within that; for who does not, nothing is kept any longer.
+                Role::Over(_) if has_had_its_time => request.cut.now(),
                 Role::Seated(seat) if absent.contains(&seat) => {
-                    gone.push(mem::replace(&mut request.role, Role::Over));
+                    let over = Role::Over(door.stranger(&request.cut));
+                    gone.push(mem::replace(&mut request.role, over));
                     request.since = now;
                 }
                 _ => {}
@@ -232,10 +246,6 @@ impl Using {
         gone
     }
 }
-
-/// How long a stream may stay whose participant is gone. Who reads hears why within that; for who does not,
-/// nothing is kept any longer.
-const LINGER: Duration = Duration::from_secs(2);
 
 impl<C: Future + Unpin> Parting<C> {
     /// `shut_down` tells the connection to take no new stream and to end with its last.

@@ -13,6 +13,7 @@ mod intake;
 mod listener;
 mod nursery;
 mod outlet;
+mod partial;
 mod pass;
 mod response;
 pub mod server;
@@ -23,7 +24,10 @@ pub mod status;
 mod turns;
 mod wicket;
 
+pub use bucket::Bucket;
+pub use door::network;
 pub use listener::Listener;
+pub use partial::SMALL;
 pub use server::{Limits, Serving};
 pub use socket::Socket;
 pub use wicket::{Entrant, Talk, Wicket};

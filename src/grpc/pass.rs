@@ -28,8 +28,8 @@ pub(super) enum Role {
     Served,
     /// One of the services' streams, which may last for any time.
     Lasting,
-    /// Nothing more comes of it.
-    Over,
+    /// Nothing more comes of it. The number is its place in line.
+    Over(u64),
 }
 
 impl Role {
@@ -116,7 +116,7 @@ impl Pass {
 
     /// Nothing more comes of it.
     pub(super) fn is_over(&self) {
-        self.guest.request_is(self.key, Role::Over);
+        self.guest.request_is_over(self.key);
     }
 
     /// True once it has had its time.

@@ -41,13 +41,14 @@ const HEADERS_TO_REFUSE: u32 = 4;
 ///
 /// What comes for the chat is taken in as it comes, whatever its sender reads: see
 /// [`intake`](super::intake). What is left to be bounded by these is what waits for the services beside it.
-const STREAM_WINDOW: u32 = 64 << 10;
-const CONNECTION_WINDOW: u32 = 256 << 10;
+pub const STREAM_WINDOW: u32 = 64 << 10;
+/// See [`STREAM_WINDOW`].
+pub const CONNECTION_WINDOW: u32 = 256 << 10;
 
 /// How many bytes of a stream may wait for their connection. Beyond that they stay in the room's log,
 /// where all streams share them. It holds one full DATA frame. With hyper's 400 KiB, a thousand streams
 /// on one connection cost 600 MiB in a burst and three times the CPU: see docs/performance.md.
-const SEND_BUFFER: usize = 16 << 10;
+pub const SEND_BUFFER: usize = 16 << 10;
 
 /// How long to wait after a connection could not be accepted.
 const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
@@ -83,6 +84,9 @@ pub struct Limits {
     pub pending_streams: usize,
     /// How many health watches and reflection streams may be open.
     pub service_streams: u32,
+    /// How many bytes the messages of more than [`SMALL`](super::SMALL) may have together that are on their
+    /// way in.
+    pub inbound_bytes: usize,
     /// How long a connection may be there on which no participant is present and no other request is
     /// under way.
     pub idle_timeout: Duration,
@@ -110,6 +114,7 @@ impl Default for Limits {
             join_burst: 0,
             pending_streams: 4096,
             service_streams: 64,
+            inbound_bytes: 16 << 20,
             idle_timeout: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(20),

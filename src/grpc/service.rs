@@ -19,6 +19,7 @@ use super::{
     guest::Guest,
     nursery::Nursery,
     outlet::Flow,
+    partial::Partial,
     pass::Pass,
     response::Response,
     services::Others,
@@ -161,8 +162,9 @@ impl ForGuest {
             refusal.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             return refusal.map(|body| Kept::tonic(body, pass));
         }
-        let most = Some(self.guest.limits().frame_bytes);
-        let inbound = Streaming::new_request(RoomDecoder, request.into_body(), None, most);
+        let most = self.guest.limits().frame_bytes;
+        let body = Partial::new(request.into_body(), Arc::clone(&self.guest), most);
+        let inbound = Streaming::new_request(RoomDecoder, body, None, Some(most));
         let gate = Gate::new();
         let setting = Setting {
             hub: self.services.hub.clone(),

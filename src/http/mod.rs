@@ -6,6 +6,11 @@
 //! | `/readyz` | 200 while new participants are welcome, else 503 |
 //! | `/metrics` | every metric, in the text format of Prometheus |
 
+mod patient;
+mod port;
+
+pub use port::Port;
+
 use crate::hub::Hub;
 use axum::{
     Router,
@@ -13,8 +18,11 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use tokio::sync::watch;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
 
+/// How many scrapes are made at once.
+const SCRAPES: usize = 1;
 /// The type of what `/metrics` answers.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -28,16 +36,23 @@ pub fn router(ready: watch::Receiver<bool>, hub: Hub) -> Router {
             (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
         })
     };
+    let scrapes = Arc::new(Semaphore::new(SCRAPES));
     Router::new()
         .route("/livez", get(|| std::future::ready("live\n")))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(move || metrics(hub.clone())))
+        .route("/metrics", get(move || metrics(hub.clone(), Arc::clone(&scrapes))))
 }
 
 /// A scrape reads files of the system, which on a busy machine takes a while: not on a thread that
-/// carries messages.
-async fn metrics(hub: Hub) -> Response {
-    match tokio::task::spawn_blocking(move || hub.scrape()).await {
+/// carries messages, and one after the other, since each takes a thread and what it writes.
+async fn metrics(hub: Hub, scrapes: Arc<Semaphore>) -> Response {
+    let turn = scrapes.acquire_owned().await;
+    let scrape = tokio::task::spawn_blocking(move || {
+        // Kept to the end, also if nobody waits for it any more.
+        let _turn = turn;
+        hub.scrape()
+    });
+    match scrape.await {
         Ok(text) => ([(CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -65,7 +65,8 @@ header_bytes = 8192               # default
 messages_per_second = 0           # default
 message_burst = 0                 # default
 frame_bytes = 65536               # default
-memory = 2147483648               # default
+inbound_bytes = 16777216          # default
+memory = 4294967296               # default
 
 [trace]
 ratio = 1.0                       # default

@@ -53,6 +53,8 @@ pub struct Metrics {
     contexts_malformed: Counter,
     connections_timed_out: Counter,
     connections: Gauge,
+    http_connections: Gauge,
+    http_connections_refused: Family,
     connected: Gauge,
     lamport_time: Gauge,
     lag_max: Gauge,
@@ -122,6 +124,8 @@ impl Metrics {
             contexts_malformed: counter(&recorder, &table::CONTEXTS_MALFORMED),
             connections_timed_out: counter(&recorder, &table::CONNECTIONS_TIMED_OUT),
             connections: gauge(&recorder, &table::CONNECTIONS),
+            http_connections: gauge(&recorder, &table::HTTP_CONNECTIONS),
+            http_connections_refused: Family::new(&recorder, &table::HTTP_CONNECTIONS_REFUSED),
             connected: gauge(&recorder, &table::CONNECTED_CLIENTS),
             lamport_time: gauge(&recorder, &table::LAMPORT_TIME),
             lag_max: gauge(&recorder, &table::LAG_MAX),
@@ -199,6 +203,16 @@ impl Metrics {
     /// A connection was not let in. The reasons stand in the table.
     pub fn connection_refused(&self, reason: &'static str) {
         self.connections_refused.add(reason, 1);
+    }
+
+    /// So many connections are open on the HTTP port.
+    pub fn http_connections(&self, open: usize) {
+        self.http_connections.set(open as f64);
+    }
+
+    /// A connection was not let in on the HTTP port. The reasons stand in the table.
+    pub fn http_connection_refused(&self, reason: &'static str) {
+        self.http_connections_refused.add(reason, 1);
     }
 
     /// So many connections were cut because nothing came of them.

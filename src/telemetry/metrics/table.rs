@@ -111,7 +111,7 @@ const RELOADS: &[&str] = &["loaded", "refused"];
 /// One for each `grpc::door::Refusal`.
 const TURNED_AWAY: &[&str] = &["too_many", "too_many_from_address", "too_fast"];
 /// What `grpc::service` refuses by itself.
-const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services"];
+const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services", "inbound"];
 const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
 /// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
 const ENDS: &[&str] = &[
@@ -144,9 +144,19 @@ table! {
     CONNECTIONS_TIMED_OUT = Metric::new(Kind::Counter, "chittychat_connections_timed_out_total",
         "connections", "Connections that were cut because for limits.idle_timeout no participant was \
         present on them and no other request was under way.");
+    HTTP_CONNECTIONS = Metric::new(Kind::Gauge, "chittychat_http_connections", "connections",
+        "Connections to the HTTP port that are open.");
+    HTTP_CONNECTIONS_REFUSED = Metric::new(Kind::Counter,
+        "chittychat_http_connections_refused_total", "connections", "Connections to the HTTP port that \
+        were closed when they had just been accepted, by reason: one too many in all \
+        (limits.http_connections), from one address (limits.connections_per_address) or in a second \
+        (limits.attempts_per_second).").by("reason", TURNED_AWAY);
     REQUESTS_REFUSED = Metric::new(Kind::Counter, "chittychat_requests_refused_total", "requests",
-        "Requests that were refused before their service saw them, by reason: headers that are too \
-        large (limits.header_bytes), or one stream too many (limits.streams_per_connection).")
+        "Requests that were refused for what they would take, by reason: headers that are too \
+        large (limits.header_bytes), one stream too many on a connection \
+        (limits.streams_per_connection), one too many with nobody on them (limits.pending_streams; the \
+        oldest is reset), one too many of another service's (limits.service_streams), or no room for a \
+        large message on its way in (limits.inbound_bytes).")
         .by("reason", BEFOREHAND);
     MESSAGES_RECEIVED = Metric::new(Kind::Counter, "chittychat_messages_received_total", "messages",
         "Messages received, by what they were. Whatever was refused is unfit.").by("type", TYPES);

@@ -1,0 +1,196 @@
+//! The HTTP port's connections: how many there are, and how long they may take.
+//!
+//! It has the bounds of the chat's port, with a number of its own and files of its own, so that neither port
+//! can use up the other's. A connection on which no request is under way holds its place only until somebody
+//! needs it: if all places are taken, the one that has waited longest without asking goes, and the newcomer is
+//! let in. So half a request, however often it is sent, keeps no probe out. A request's head has
+//! `limits.idle_timeout` to come, and so has whoever is to take an answer, from the last byte it took.
+
+use super::patient::Patient;
+use crate::grpc::{Bucket, Wicket, network};
+use crate::telemetry::metrics::Metrics;
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use http_body_util::BodyExt as _;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{AbortHandle, yield_now},
+    time::{Instant, sleep},
+};
+use tower_service::Service as _;
+
+/// The bytes of a request's head, and of what is written ahead on a connection.
+const BUFFER: usize = 16 << 10;
+/// How long to wait after a connection could not be accepted.
+const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
+
+/// Who may connect. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Port {
+    connections: usize,
+    book: Arc<Mutex<Book>>,
+    wicket: Wicket,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    visitors: BTreeMap<u64, Visitor>,
+    next: u64,
+    attempts: Bucket,
+}
+
+/// A connection.
+#[derive(Debug)]
+struct Visitor {
+    address: IpAddr,
+    /// Requests under way.
+    requests: u32,
+    /// Aborting it is how the connection is cut.
+    task: Option<AbortHandle>,
+}
+
+/// A connection's place, for as long as its socket is kept.
+#[derive(Debug)]
+pub(super) struct Place {
+    port: Port,
+    number: u64,
+}
+
+/// A request under way, for as long as its answer is kept.
+#[derive(Debug)]
+struct Asking(Port, u64);
+
+impl Port {
+    /// A port for so many connections, whose other limits are those of the chat's port.
+    #[must_use]
+    pub fn new(connections: usize, wicket: Wicket, metrics: Arc<Metrics>) -> Self {
+        Self { connections, book: Arc::default(), wicket, metrics }
+    }
+
+    /// Serves these routes to whoever connects, for as long as it is polled. Connections that are open then go
+    /// on, because there may be answers to be finished.
+    pub async fn serve(self, listener: TcpListener, router: Router) {
+        loop {
+            let (socket, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                // Out of files, most likely: no use to ask again at once.
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection over HTTP: {error}");
+                    sleep(BETWEEN_FAILURES).await;
+                    continue;
+                }
+            };
+            match self.enter(peer.ip()) {
+                Ok(place) => {
+                    let number = place.number;
+                    let it = self.clone().connection(place, socket, peer, router.clone());
+                    let task = tokio::spawn(it).abort_handle();
+                    self.lock().visitors.entry(number).and_modify(|it| it.task = Some(task));
+                    // Whoever had to go for it goes now.
+                    yield_now().await;
+                }
+                Err(reason) => {
+                    self.metrics.http_connection_refused(reason);
+                    // With a reset, which leaves nothing behind; if it cannot be, it is closed.
+                    let _ = socket.set_zero_linger();
+                }
+            }
+        }
+    }
+
+    /// A place for somebody from there, or why there is none.
+    fn enter(&self, peer: IpAddr) -> Result<Place, &'static str> {
+        let (address, limits) = (network(peer), self.wicket.limits());
+        let (attempts, most) =
+            (limits.attempts_per_second, limits.connections_per_address as usize);
+        let mut book = self.lock();
+        if !book.attempts.admits_at(Instant::now(), attempts, attempts) {
+            return Err("too_fast");
+        }
+        let from_here = book.visitors.values().filter(|it| it.address == address).count();
+        if most > 0 && from_here >= most {
+            book.make_room(|visitor| visitor.address == address).ok_or("too_many_from_address")?;
+        } else if book.visitors.len() >= self.connections {
+            book.make_room(|_| true).ok_or("too_many")?;
+        }
+        let number = book.next;
+        book.next += 1;
+        book.visitors.insert(number, Visitor { address, requests: 0, task: None });
+        self.metrics.http_connections(book.visitors.len());
+        Ok(Place { port: self.clone(), number })
+    }
+
+    /// Serves one connection until it ends, or has become something else than HTTP.
+    async fn connection(self, place: Place, socket: TcpStream, peer: SocketAddr, router: Router) {
+        let (number, patience) = (place.number, self.wicket.limits().idle_timeout);
+        let socket = Patient::new(socket, patience, place);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let asking = Asking::new(self.clone(), number);
+            let answer = router.clone().call(request);
+            async move {
+                let answer = answer.await;
+                answer.map(|it| {
+                    it.map(|body| Body::new(body.map_frame(move |frame| asking.of(frame))))
+                })
+            }
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience)
+            .max_buf_size(BUFFER)
+            .serve_connection(TokioIo::new(socket), service)
+            .with_upgrades();
+        // Why a connection ended is nobody's concern here: it is the other end's doing.
+        let _ = served.await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// Cuts the connection among these that has no request under way and came first. Nothing if there is none.
+    fn make_room(&mut self, is_one: impl Fn(&Visitor) -> bool) -> Option<()> {
+        let waiting = |visitor: &Visitor| visitor.requests == 0 && is_one(visitor);
+        let number = self.visitors.iter().find(|(_, it)| waiting(it)).map(|(number, _)| *number)?;
+        self.visitors.remove(&number)?.task.inspect(AbortHandle::abort);
+        Some(())
+    }
+}
+
+impl Asking {
+    fn new(port: Port, number: u64) -> Self {
+        port.lock().visitors.entry(number).and_modify(|it| it.requests += 1);
+        Self(port, number)
+    }
+
+    /// Is kept with the body that this is of.
+    fn of<T>(&self, frame: T) -> T {
+        frame
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.lock().visitors.entry(self.1).and_modify(|it| it.requests -= 1);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut book = self.port.lock();
+        // If it was cut it has been taken out already.
+        book.visitors.remove(&self.number);
+        self.port.metrics.http_connections(book.visitors.len());
+    }
+}
