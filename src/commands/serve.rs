@@ -248,9 +248,10 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
+    let filter = telemetry::log::filter(&settings.log.filter).map_err(Failure::Usage)?;
     let spans = spans(&settings)?;
     // Kept to the end: dropping it writes the lines that are still to be written.
-    let _log = telemetry::log::start_from_environment(format, &spans).map_err(Failure::Usage)?;
+    let _log = telemetry::log::start(format, &filter, &spans).map_err(Failure::Usage)?;
     let mut signals = Signals::listen().map_err(Failure::signals)?;
     let starting = Server::start_traced(&settings, spans.clone());
     let mut server = starting.instrument(lifecycle::start(&spans)).await?;

@@ -80,6 +80,7 @@ files = 4                         # default
 
 [log]
 format = "text"                   # default
+filter = "info"                   # default
 "#
     );
 }
