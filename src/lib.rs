@@ -13,8 +13,8 @@
 //! 6. [`journal`]: the same events as lines of a file, written and read.
 //! 7. [`client`]: the participant's side.
 //! 8. [`console`]: the room as a live page in a browser.
-//! 9. [`commands`]: where it is all put together; with [`config`], [`shutdown`], [`telemetry`] and
-//!    [`http`].
+//! 9. [`commands`]: where it is all put together; with [`config`], [`shutdown`], [`supervise`],
+//!    [`telemetry`] and [`http`].
 //!
 //! # The layer rule
 //!
@@ -35,5 +35,6 @@ pub mod hub;
 pub mod journal;
 pub mod keys;
 pub mod shutdown;
+pub mod supervise;
 pub mod telemetry;
 pub mod wire;

@@ -11,17 +11,21 @@ use std::{
 const MOST_LINES: usize = 500;
 
 /// Which of our own modules each module may name. `commands` may name all of them.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("chat", &[]),
     ("causality", &["chat"]),
     ("wire", &["chat"]),
-    ("telemetry", &["chat", "causality"]),
-    ("journal", &["chat", "causality"]),
-    ("hub", &["chat", "causality", "wire", "telemetry", "journal"]),
-    ("keys", &["chat", "telemetry"]),
+    ("telemetry", &["chat", "causality", "supervise"]),
+    ("supervise", &[]),
+    ("journal", &["chat", "causality", "supervise"]),
+    ("hub", &["chat", "causality", "wire", "telemetry", "journal", "supervise"]),
+    ("keys", &["chat", "telemetry", "supervise"]),
     ("grpc", &["chat", "wire", "hub", "telemetry", "keys"]),
-    ("http", &["chat", "causality", "hub", "telemetry", "grpc"]),
-    ("console", &["chat", "causality", "wire", "telemetry", "journal", "hub", "keys", "grpc"]),
+    ("http", &["chat", "causality", "hub", "telemetry", "grpc", "supervise"]),
+    (
+        "console",
+        &["chat", "causality", "wire", "telemetry", "journal", "hub", "keys", "grpc", "supervise"],
+    ),
     ("client", &["chat", "causality", "wire", "telemetry", "journal", "keys"]),
     ("config", &[]),
     ("shutdown", &[]),
@@ -41,6 +45,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "client",
             "config",
             "shutdown",
+            "supervise",
         ],
     ),
 ];

@@ -62,6 +62,11 @@ impl Replay {
         Self { server: SERVER.into(), present, with_deliveries }
     }
 
+    /// From now on gives the deliveries as well, or leaves them out.
+    pub fn tell_deliveries(&mut self, with_deliveries: bool) {
+        self.with_deliveries = with_deliveries;
+    }
+
     /// Gives the events of the next entry to `emit`, in the order of their times.
     pub fn read(&mut self, entry: &Entry, emit: &mut impl FnMut(Event)) {
         let accepted = entry.accepted;

@@ -15,6 +15,8 @@ use tokio::{task::AbortHandle, time};
 
 /// How long lines may wait for others, to be written with them.
 const BETWEEN_TURNS: Duration = Duration::from_millis(20);
+/// How many turns there are between two looks where the file is: a second's.
+const TURNS_TO_A_LOOK: u32 = 50;
 /// The size at which a file is put aside, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
 /// How many files are kept.
@@ -44,11 +46,15 @@ impl Diary {
         let open = Arc::new_cyclic(|this: &std::sync::Weak<Open>| {
             let this = this.clone();
             let turning = tokio::spawn(async move {
-                loop {
+                for turn in (1..=TURNS_TO_A_LOOK).cycle() {
                     time::sleep(BETWEEN_TURNS).await;
                     let Some(open) = this.upgrade() else { return };
                     if let Some(book) = &mut *open.lock() {
                         book.turn_now();
+                        if turn == TURNS_TO_A_LOOK {
+                            let now = wall_us();
+                            book.look(|run, part, out| open.pen.head(run, part, now, out));
+                        }
                     }
                 }
             });

@@ -14,7 +14,7 @@ use crate::chat::{Participant, Text, invariant};
 use crate::client::{self, Command, Config, Process, Update};
 use crate::config::Settings;
 use crate::hub::Reader;
-use crate::shutdown::Signals;
+use crate::shutdown::{HangUp, Signals};
 use crate::telemetry::lines::ServerLine;
 use std::{io::IsTerminal as _, net::SocketAddr, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
@@ -67,7 +67,7 @@ enum Deed {
 /// # Errors
 /// If no port can be bound, the conversation gets stuck, or the clock condition does not hold.
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let mut signals = Signals::listen().map_err(Failure::signals)?;
+    let mut signals = Signals::listen(HangUp::Stops).map_err(Failure::signals)?;
     let (settings, server) = start(args.listen).await?;
     let view = View::new();
     view.title(&format!("A server and three participants, over gRPC on {}", server.address))?;

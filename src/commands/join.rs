@@ -11,7 +11,7 @@ use crate::client::{
     script::Script,
     terminal_view::TerminalView,
 };
-use crate::shutdown::{INTERRUPTED, Signals};
+use crate::shutdown::{HangUp, INTERRUPTED, Signals};
 use crate::telemetry::{
     export::{self, Service},
     names,
@@ -32,8 +32,8 @@ const FLUSH: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "On a terminal there is a prompt; with a pipe, one line is one message. `exit`, the end of \
-    the input and Ctrl-C leave politely; a second Ctrl-C leaves at once. If the server is away, join says so \
-    and tries again until it is back.\n\n\
+    the input, Ctrl-C and the end of the terminal leave politely; a second Ctrl-C leaves at once. If the server \
+    is away, join says so and tries again until it is back.\n\n\
     Name, address and port together are who you are: two participants of a room must differ in one of them.\n\n\
     A script has one step a line: `wait 2s`, `say Hello`, `leave`; `repeat` as the last line starts again \
     from the top; lines that start with # are comments."
@@ -89,7 +89,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 
     let saved = SavedTerminal::save();
     let leave = Leave::default();
-    let mut signals = Signals::listen().map_err(Failure::signals)?;
+    let mut signals = Signals::listen(HangUp::Stops).map_err(Failure::signals)?;
     let signalled = tokio::spawn({
         let leave = leave.clone();
         let saved = saved.clone();

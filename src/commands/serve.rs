@@ -6,39 +6,30 @@
 //! ready, then it lets nobody in, then it tells those who are there, and all within a deadline.
 
 mod files;
+mod reload;
+mod run;
+
+pub use run::{Args, run};
 
 use super::{Failure, guard};
 use crate::chat::{Lag, Participant, Rules};
-use crate::config::{self, Flag, LogFormat, Settings, Sources};
+use crate::config::{self, Settings};
 use crate::console;
 use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
 use crate::hub::{Bounds, Hub, keep_journal, keep_log, sweep};
 use crate::journal;
-use crate::keys;
-use crate::shutdown::Signals;
-use crate::telemetry::{
-    self, Spans,
-    export::{self, Service},
-    lifecycle,
-    metrics::upkeep,
-    names,
-    spans::Policy,
-};
-use std::{
-    io::{self, Write as _},
-    mem,
-    net::SocketAddr,
-    path::PathBuf,
-    time::Duration,
-};
+use crate::keys::{self, Access};
+use crate::supervise::{Anew, Supervisor, Task};
+use crate::telemetry::{Spans, metrics::upkeep};
+use futures_util::future::join_all;
+use std::{io, mem, net::SocketAddr, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
     task::{AbortHandle, JoinHandle},
     time::{Instant, timeout_at},
 };
-use tracing::Instrument as _;
 
 /// How long, after the last participant's stream has ended, connections may take to close. What still
 /// holds one open then is an idle connection or a health watch, which nobody needs to wait for.
@@ -56,10 +47,11 @@ pub struct Server {
     ready: watch::Sender<bool>,
     health: Health,
     drain: oneshot::Sender<()>,
+    access: Access,
+    supervisor: Supervisor,
     serving: JoinHandle<()>,
-    scribe: JoinHandle<()>,
-    chronicle: JoinHandle<()>,
-    teller: Option<JoinHandle<()>>,
+    /// Those that have something left to write when the room is closed.
+    writers: Vec<JoinHandle<()>>,
     companions: [AbortHandle; 4],
 }
 
@@ -90,31 +82,34 @@ impl Server {
         let (health, wicket) = (serving.health(), serving.wicket());
         health.set(false).await;
         let (drain, drained) = oneshot::channel();
+        let supervisor = Supervisor::default();
         // Before anybody can come in, so that it reads of everybody.
-        let scribe = tokio::spawn(keep_log(hub.clone()));
-        let chronicle = chronicle(settings, &hub)?;
-        let serving = tokio::spawn(async move {
+        let mut writers = vec![supervisor.keep(Task::Scribe, keep_log(hub.clone()))];
+        if let Some(bounds) = journal_bounds(settings) {
+            let chronicle = keep_journal(hub.clone(), bounds)
+                .map_err(|error| Failure::Failed(format!("{error} (journal.file)")))?;
+            writers.push(supervisor.keep(Task::Journal, chronicle));
+        }
+        let serving = supervisor.essential(Task::Grpc, async move {
             // A dropped sender drains as well.
             let drained = async { drained.await.unwrap_or_default() };
-            if let Err(error) = serving.run(drained).await {
-                tracing::error!("the gRPC server failed: {error}");
-            }
+            serving.run(drained).await.map_err(|error| error.to_string())
         });
         let ready = watch::Sender::new(false);
         let port = http::Port::new(granted.http, wicket.clone(), hub.metrics().clone());
-        let mut router = http::router(ready.subscribe(), hub.clone());
-        let teller = settings.console.serve.then(|| {
+        let mut router = http::router(ready.subscribe(), hub.clone(), supervisor.clone());
+        if settings.console.serve {
             let options = console_options(settings, http_address, address);
             let (pages, teller) = console::start(hub.clone(), access.clone(), wicket, options);
             router = mem::take(&mut router).merge(pages);
-            tokio::spawn(teller)
+            writers.push(supervisor.keep(Task::Console, teller));
+        }
+        let answering = supervisor.essential(Task::Http, async move {
+            port.serve(http_listener, router).await;
+            Ok(())
         });
-        let companions = [
-            tokio::spawn(sweep(hub.clone())).abort_handle(),
-            tokio::spawn(upkeep(hub.metrics().clone())).abort_handle(),
-            tokio::spawn(keys::watch(access.clone(), hub.metrics().clone())).abort_handle(),
-            tokio::spawn(port.serve(http_listener, router)).abort_handle(),
-        ];
+        let [sweeper, upkeep, watch] = companions(&supervisor, &hub, &access);
+        let companions = [sweeper, upkeep, watch, answering.abort_handle()];
         tracing::info!(
             "Started server at address: {} and at port: {}",
             address.ip(),
@@ -135,34 +130,30 @@ impl Server {
             ready,
             health,
             drain,
+            access,
+            supervisor,
             serving,
-            scribe,
-            chronicle,
-            teller,
+            writers,
             companions,
         })
     }
 
-    /// Waits until the gRPC server ends by itself, which it does only if it fails.
-    pub async fn failed(&mut self) {
-        // A panic of the task ends it too.
-        let _ = (&mut self.serving).await;
+    /// Waits until a part has ended without which the server is none.
+    pub async fn failed(&self) {
+        self.supervisor.ended().await;
+    }
+
+    /// Reads the files of certificates and tokens again.
+    ///
+    /// # Errors
+    /// If there is no thread to read them.
+    async fn reload_keys(&self) -> Result<(), String> {
+        keys::reload(&self.access, self.hub.metrics()).await
     }
 
     /// Takes the server down. Returns whether everybody was gone before the deadline.
     pub async fn drain(self, deadline: Duration) -> bool {
-        let Self {
-            hub,
-            ready,
-            health,
-            drain,
-            mut serving,
-            scribe,
-            chronicle,
-            teller,
-            companions,
-            ..
-        } = self;
+        let Self { hub, ready, health, drain, mut serving, writers, companions, .. } = self;
         let end = Instant::now() + deadline;
         ready.send_replace(false);
         health.set(false).await;
@@ -179,111 +170,10 @@ impl Server {
         hub.finish();
         // All have the leaves still to tell; that is part of the deadline, but of its own too.
         let end = end.max(Instant::now() + LINGER);
-        let teller = async { if let Some(teller) = teller { teller.await } else { Ok(()) } };
-        let _ = timeout_at(end, async { (scribe.await, chronicle.await, teller.await) }).await;
+        let _ = timeout_at(end, join_all(writers)).await;
         companions.iter().for_each(AbortHandle::abort);
         emptied
     }
-}
-
-/// Arguments of `serve`.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Every setting can also stand in the file, or in the environment: room.capacity is \
-    CHITTYCHAT__ROOM__CAPACITY there. Flags go over the environment, the environment over the file."
-)]
-pub struct Args {
-    /// Settings file (TOML); without it, chittychat.toml is read if it is there
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Where participants connect (gRPC) [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<String>,
-    /// Where probes and Prometheus ask (HTTP) [default: 127.0.0.1:8081]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    http_listen: Option<String>,
-    /// Write every event to FILE, for `chittychat verify` [default: none]
-    #[arg(long, value_name = "FILE")]
-    journal: Option<String>,
-    /// How log lines look: text or json [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
-    /// Print the settings in force, with the source of each, and exit
-    #[arg(long)]
-    print_config: bool,
-}
-
-impl Args {
-    fn sources(self) -> Sources {
-        let flags = [
-            ("grpc.listen", self.listen, "--listen"),
-            ("http.listen", self.http_listen, "--http-listen"),
-            ("journal.file", self.journal, "--journal"),
-            ("log.format", self.log_format, "--log-format"),
-        ];
-        let given = flags
-            .into_iter()
-            .filter_map(|(key, value, flag)| value.map(|value| Flag::new(key, value, flag)));
-        Sources::of_process(self.config, given.collect())
-    }
-}
-
-/// Serves until a signal, and then drains.
-///
-/// # Errors
-/// If a setting is refused, a file that one names cannot be used, the log cannot be started, a port cannot be bound, or the server fails.
-pub async fn run(args: Args) -> Result<(), Failure> {
-    let print_config = args.print_config;
-    let loaded =
-        Settings::load(&args.sources()).map_err(|error| Failure::Usage(error.to_string()))?;
-    if print_config {
-        return io::stdout().write_all(loaded.to_toml().as_bytes()).map_err(Failure::output);
-    }
-    let settings = loaded.settings;
-    let format = match settings.log.format {
-        LogFormat::Text => telemetry::Format::Text,
-        LogFormat::Json => telemetry::Format::Json,
-    };
-    let spans = spans(&settings)?;
-    // Kept to the end: dropping it writes the lines that are still to be written.
-    let _log = telemetry::log::start_from_environment(format, &spans).map_err(Failure::Usage)?;
-    let mut signals = Signals::listen().map_err(Failure::signals)?;
-    let starting = Server::start_traced(&settings, spans.clone());
-    let mut server = starting.instrument(lifecycle::start(&spans)).await?;
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        () = server.failed() => {
-            spans.shut_down(LINGER).await;
-            return Err(Failure::Failed("the server failed".into()));
-        }
-    };
-    let deadline = settings.shutdown.deadline;
-    tracing::info!("Stopping on {signal}: participants have {deadline:?} to go");
-    let end = Instant::now() + deadline;
-    let drained = server.drain(deadline).instrument(lifecycle::stop(&spans));
-    let is_empty = signals.or_exit(drained).await;
-    // Like the scribe's last lines: part of the deadline, but with a little time of their own.
-    let left = end.saturating_duration_since(Instant::now()).max(LINGER);
-    signals.or_exit(spans.shut_down(left)).await;
-    if is_empty {
-        tracing::info!("Stopped server");
-    } else {
-        tracing::warn!("stopped server at its deadline; some participants did not go");
-    }
-    Ok(())
-}
-
-/// Where spans go, by the standard variables, and how many, by the settings.
-fn spans(settings: &Settings) -> Result<Spans, Failure> {
-    let trace = &settings.trace;
-    let policy = Policy {
-        ratio: trace.ratio,
-        spans_per_second: trace.spans_per_second,
-        max_deliver_spans: trace.max_deliver_spans,
-        message_text: trace.message_text,
-    };
-    let service = Service { name: names::SERVER, instance: None };
-    export::from_environment(service, policy).map_err(Failure::Usage)
 }
 
 fn console_options(
@@ -354,20 +244,38 @@ fn limits(settings: &Settings, connections: usize) -> Limits {
     }
 }
 
-/// Begins the journal, if there is to be one.
-fn chronicle(settings: &Settings, hub: &Hub) -> Result<JoinHandle<()>, Failure> {
-    let of_journal = &settings.journal;
-    if of_journal.file.as_os_str().is_empty() {
-        return Ok(tokio::spawn(std::future::ready(())));
-    }
-    let bounds = journal::Bounds {
-        file: of_journal.file.clone(),
-        max_bytes: of_journal.max_bytes,
-        files: of_journal.files,
-    };
-    let keeping = keep_journal(hub.clone(), bounds)
-        .map_err(|error| Failure::Failed(format!("{error} (journal.file)")))?;
-    Ok(tokio::spawn(keeping))
+/// What runs for as long as the server does, and has nothing to finish.
+fn companions(supervisor: &Supervisor, hub: &Hub, access: &Access) -> [AbortHandle; 3] {
+    let sweeping = hub.clone();
+    let sweeper = Anew(move || {
+        let hub = sweeping.clone();
+        async move {
+            sweep(hub).await;
+            Ok(())
+        }
+    });
+    let metrics = hub.metrics().clone();
+    let keeping = Anew(move || {
+        let metrics = metrics.clone();
+        async move {
+            upkeep(metrics).await;
+            Ok(())
+        }
+    });
+    let (access, metrics) = (access.clone(), hub.metrics().clone());
+    let watching = Anew(move || keys::watch(access.clone(), metrics.clone()));
+    [
+        supervisor.keep(Task::Sweeper, sweeper).abort_handle(),
+        supervisor.keep(Task::Upkeep, keeping).abort_handle(),
+        supervisor.keep(Task::Keys, watching).abort_handle(),
+    ]
+}
+
+/// Where the journal is, if there is to be one.
+fn journal_bounds(settings: &Settings) -> Option<journal::Bounds> {
+    let config::Journal { file, max_bytes, files } = settings.journal.clone();
+    let bounds = journal::Bounds { file, max_bytes, files };
+    Some(bounds).filter(|bounds| !bounds.file.as_os_str().is_empty())
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {

@@ -8,7 +8,8 @@
 //! one found today.
 //!
 //! This module opens one file and reads nothing else. The environment and the flags are arguments,
-//! so a test needs no process of its own. Nothing is reloaded: settings hold until the server ends.
+//! so a test needs no process of its own. Settings that have been loaded never change; whoever wants new
+//! ones loads them again, and asks [`Loaded::changes`] what is new about them.
 //!
 //! Everything that is known about a setting stands in one place, `table`. The layers are judged by
 //! it one at a time and before they are merged: the `config` crate lets `1.9`, `true` and `"yes"`
@@ -80,6 +81,20 @@ impl Loaded {
     #[must_use]
     pub fn origin(&self, key: &str) -> Option<&Origin> {
         self.origins.get(key)
+    }
+
+    /// The keys whose value is another one than in these, in the order of the table.
+    #[must_use]
+    pub fn changes(&self, since: &Self) -> Vec<&'static str> {
+        let value = |loaded: &Self, key: &str| {
+            let mut value = toml::Value::Table(loaded.values.clone());
+            for name in key.split('.') {
+                value = value.get(name)?.clone();
+            }
+            Some(value)
+        };
+        let keys = table::SETTINGS.iter().map(|setting| setting.key);
+        keys.filter(|key| value(self, key) != value(since, key)).collect()
     }
 
     /// What is in force as a TOML file, with the source of each line in a comment behind it. Loaded

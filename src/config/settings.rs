@@ -36,7 +36,7 @@ pub struct Settings {
     pub trace: Trace,
     /// Where events are written down.
     pub journal: Journal,
-    /// The form of the server's own log lines.
+    /// The server's own log lines.
     pub log: Log,
 }
 
@@ -242,13 +242,15 @@ pub struct Journal {
     pub files: u32,
 }
 
-/// The form of the server's own log lines. Which of them are written is no setting but the filter
-/// in the variable [`FILTER_VARIABLE`](super::FILTER_VARIABLE).
+/// The server's own log lines. The variable [`FILTER_VARIABLE`](super::FILTER_VARIABLE) goes over the
+/// filter.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// Text or JSON.
     pub format: LogFormat,
+    /// Which lines are written.
+    pub filter: String,
 }
 
 /// The form of a log line.

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, fmt, fs, io::ErrorKind, path::PathBuf};
 /// The file that is read from the working directory, if it is there and no other was named.
 pub const FILE_NAME: &str = "chittychat.toml";
 
-/// The variable that carries the log filter. It is no setting, and the only variable of ours that
-/// is none.
+/// The variable that goes over `log.filter`. It is no setting, and the only variable of ours that is
+/// none.
 pub const FILTER_VARIABLE: &str = "CHITTYCHAT_LOG";
 
 /// How every variable of ours begins, with an underscore behind it. What begins so and is unknown is

@@ -6,7 +6,7 @@
 
 use super::sources::PREFIX;
 use ::config::ValueKind;
-use Kind::{Address, Choice, Count, File, Link, Place, Ratio, Span, Switch};
+use Kind::{Address, Choice, Count, File, Filter, Link, Place, Ratio, Span, Switch};
 use Standard::{SameAs, Text};
 use std::{
     fmt::{self, Write as _},
@@ -14,6 +14,7 @@ use std::{
     ops::RangeInclusive,
     time::Duration,
 };
+use tracing_subscriber::EnvFilter;
 
 /// One setting.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(super) enum Kind {
     File(Option<&'static str>),
     /// A file, or nothing.
     Place,
+    /// What the log lets through, in the form of tracing-subscriber.
+    Filter,
     /// Where something is to be seen, with this word in it for which; or nothing.
     Link(&'static str),
 }
@@ -166,6 +169,9 @@ pub(super) static SETTINGS: &[Setting] = &[
         .means("files of the journal that are kept, the current one included"),
     setting("log.format", Choice(&["text", "json"]), Text("text"))
         .means("form of the server's log lines"),
+    setting("log.filter", Filter, Text("info")).means(
+        "which lines the server's log has, such as `info,chittychat::delivery=debug`; the variable `CHITTYCHAT_LOG` goes over it",
+    ),
 ];
 
 const fn setting(key: &'static str, kind: Kind, standard: Standard) -> Setting {
@@ -243,6 +249,9 @@ impl Kind {
             }
             (File(_), ValueKind::String(text)) => !text.contains('\0'),
             (Link(word), ValueKind::String(text)) => text.is_empty() || is_link(text, word),
+            (Filter, ValueKind::String(text)) => {
+                !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
+            }
             (Place, ValueKind::String(_)) | (Switch, ValueKind::Boolean(_)) => true,
             (Switch, ValueKind::String(text)) => !is_file && ["true", "false"].contains(&&**text),
             _ => false,
@@ -257,6 +266,7 @@ impl Kind {
             Span(_) => format!("a duration such as 10s or 500ms, {self},"),
             Ratio => format!("a number from {self}"),
             File(_) => format!("a {self}"),
+            Filter => format!("a {self} such as info"),
             Choice(_) | Link(_) | Switch | Place => self.to_string(),
         }
     }
@@ -284,6 +294,7 @@ impl fmt::Display for Kind {
             Switch => f.write_str("`true` or `false`"),
             File(Some(other)) => write!(f, "path of a file, with `{other}`"),
             File(None) => f.write_str("path of a file"),
+            Filter => f.write_str("log filter"),
             Place => f.write_str("the path of a file, or nothing"),
             Link(word) => write!(f, "`http://…` or `https://…` with `{word}` in it, or nothing"),
         }

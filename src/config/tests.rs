@@ -72,7 +72,7 @@ fn without_sources_the_defaults_hold() {
     assert_eq!(limits.participants, 16_384);
     assert_eq!(limits.messages_per_second, 0);
     assert_eq!(limits.frame_bytes, 65_536);
-    assert_eq!(log.format, LogFormat::Text);
+    assert_eq!((log.format, log.filter.as_str()), (LogFormat::Text, "info"));
 }
 
 #[test]
@@ -370,6 +370,7 @@ fn the_table_and_the_types_agree() {
             Kind::File(_) => vec![String::new()],
             Kind::Place => ["", "/var/log/journal"].map(str::to_owned).into(),
             Kind::Link(word) => vec![String::new(), format!("https://a.example/{word}")],
+            Kind::Filter => ["off", "info,chittychat::delivery=debug"].map(str::to_owned).into(),
             Kind::Switch => ["true", "false"].map(str::to_owned).into(),
             Kind::Choice(words) => words.iter().map(ToString::to_string).collect(),
         };

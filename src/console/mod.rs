@@ -29,6 +29,7 @@ mod waits;
 use crate::grpc::Wicket;
 use crate::hub::Hub;
 use crate::keys::Access;
+use crate::supervise::Companion;
 use axum::{Router, middleware, routing::get};
 use ring::Ring;
 use std::{net::SocketAddr, sync::Arc};
@@ -65,13 +66,13 @@ struct Shared {
 }
 
 /// The routes, and what has to run for them to have something to tell: of everything from this call on,
-/// whenever it is first polled, until the log is finished.
+/// whenever it is first run, until the log is finished.
 pub fn start(
     hub: Hub,
     access: Access,
     wicket: Wicket,
     options: Options,
-) -> (Router, impl Future<Output = ()>) {
+) -> (Router, impl Companion) {
     let ring = Arc::new(Ring::new());
     let teller = teller::Teller::new(hub, Arc::clone(&ring), options.server);
     let (options, introductions) = (Arc::new(options), Arc::new(Semaphore::new(INTRODUCTIONS)));
@@ -83,5 +84,5 @@ pub fn start(
         .route("/console/ws", get(chat::answer))
         .route_layer(middleware::from_fn_with_state(shared.clone(), guard::own_name))
         .with_state(shared);
-    (router, teller.run())
+    (router, teller)
 }

@@ -13,6 +13,7 @@ use crate::causality::live::{Happening, Live, News};
 use crate::chat::{Participant, Seat};
 use crate::hub::{Hub, Reader, Standing};
 use crate::journal::{trace_id, wall_us};
+use crate::supervise::Companion;
 use crate::wire::EncodedEntry;
 use futures_util::FutureExt as _;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
@@ -40,6 +41,23 @@ pub(super) struct Teller {
     pulse: Pulse,
     /// What is told next.
     batch: Batch,
+    /// True once it has run: if it is begun again then, it has failed.
+    has_run: bool,
+}
+
+impl Companion for Teller {
+    /// Tells until the log is finished.
+    async fn run(&mut self) -> Result<(), String> {
+        if std::mem::replace(&mut self.has_run, true) {
+            self.recover();
+        }
+        while self.turn().await {
+            sleep(TURN).await;
+        }
+        self.ring.push(std::mem::take(&mut self.batch));
+        self.ring.finish();
+        Ok(())
+    }
 }
 
 /// What the log gave, or why it gives nothing.
@@ -55,16 +73,14 @@ impl Teller {
         batch.node(0, &server.expect("a bound address is a legal reference"));
         let live = Live::resume(present, MOST_SINGLY, &mut |news| introduce(&mut batch, &news));
         let pulse = Pulse::new(Instant::now());
-        Self { hub, ring, reader, live, waits: Waits::default(), pulse, batch }
+        let waits = Waits::default();
+        Self { hub, ring, reader, live, waits, pulse, batch, has_run: false }
     }
 
-    /// Tells until the log is finished.
-    pub(super) async fn run(mut self) {
-        while self.turn().await {
-            sleep(TURN).await;
-        }
-        self.ring.push(std::mem::take(&mut self.batch));
-        self.ring.finish();
+    /// Goes on after a failure. What was to be told next may be half written.
+    fn recover(&mut self) {
+        self.batch = Batch::default();
+        self.skip();
     }
 
     /// One turn. False after the last.

@@ -3,7 +3,7 @@
 //! | route | answers |
 //! |---|---|
 //! | `/livez` | 200 for as long as the process runs |
-//! | `/readyz` | 200 while new participants are welcome, else 503 |
+//! | `/readyz` | 200 while new participants are welcome and all of the server runs, else 503 and why |
 //! | `/metrics` | every metric, in the text format of Prometheus |
 
 mod patient;
@@ -12,6 +12,7 @@ mod port;
 pub use port::Port;
 
 use crate::hub::Hub;
+use crate::supervise::Supervisor;
 use axum::{
     Router,
     http::{StatusCode, header::CONTENT_TYPE},
@@ -26,14 +27,18 @@ const SCRAPES: usize = 1;
 /// The type of what `/metrics` answers.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The routes. `ready` says whether new participants are welcome; `hub` is what is measured.
-pub fn router(ready: watch::Receiver<bool>, hub: Hub) -> Router {
+/// The routes. `ready` says whether new participants are welcome; `hub` is what is measured; the
+/// supervisor knows whether anything is down.
+pub fn router(ready: watch::Receiver<bool>, hub: Hub, supervisor: Supervisor) -> Router {
     let readyz = move || {
-        let is_ready = *ready.borrow();
-        std::future::ready(if is_ready {
-            (StatusCode::OK, "ready\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        let (is_ready, down) = (*ready.borrow(), supervisor.tasks_down());
+        std::future::ready(match (is_ready, &down[..]) {
+            (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
+            (true, []) => (StatusCode::OK, "ready\n".to_owned()),
+            (true, down) => {
+                let down = down.join(", ");
+                (StatusCode::SERVICE_UNAVAILABLE, format!("not ready; down: {down}\n"))
+            }
         })
     };
     let scrapes = Arc::new(Semaphore::new(SCRAPES));

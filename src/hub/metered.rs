@@ -5,6 +5,7 @@
 
 use super::{Hub, sync::atomic::Ordering};
 use crate::journal;
+use crate::supervise;
 use crate::telemetry::{
     export, log,
     metrics::{Metrics, Readings},
@@ -37,6 +38,7 @@ impl Hub {
             spans_dropped: export::dropped(),
             spans_limited: spans::limited(),
             contexts_malformed: malformed_trace_contexts(),
+            task_failures: &supervise::failures(),
         })
     }
 }

@@ -28,10 +28,10 @@ mod trace;
 mod visit;
 mod waiters;
 
-pub use chronicle::keep_journal;
+pub use chronicle::{Chronicle, keep_journal};
 pub use ledger::{Books, Ledger};
 pub use reader::Reader;
-pub use scribe::keep_log;
+pub use scribe::{Scribe, keep_log};
 pub use seated::{Left, Seated};
 pub use standing::Standing;
 pub use sweeper::sweep;
@@ -41,6 +41,7 @@ use crate::chat::{
     Departure, Entry, Fault, Lag, LamportTime, Log, Outcome, Participant, Position, Room, Rules,
     Seat, What,
 };
+use crate::supervise::{Task, undying};
 use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{Batch, EncodedEntry, Inbound, Roll, encoded::Roster};
 use progress::Progress;
@@ -183,17 +184,26 @@ impl Hub {
         hub
     }
 
-    /// Starts the thread that wakes readers when a window ends. It ends with the room.
+    /// Starts the thread that wakes readers when a window ends. It ends with the room. If there is no
+    /// thread to be had, every message wakes them.
     fn wake_when_windows_end(&self) {
         let throttle = Arc::clone(&self.shared.throttle);
         let shared = Arc::downgrade(&self.shared);
-        thread::spawn(move || {
-            while throttle.wait() {
-                if let Some(shared) = shared.upgrade() {
-                    shared.readers.wake_all();
+        let waking = move || {
+            undying(Task::WakeUps, || {
+                while throttle.wait() {
+                    if let Some(shared) = shared.upgrade() {
+                        shared.readers.wake_all();
+                    }
                 }
-            }
-        });
+            });
+        };
+        if let Err(error) = thread::Builder::new().name("wake-ups".into()).spawn(waking) {
+            tracing::warn!(
+                "every message wakes its readers at once, since no thread waits: {error}"
+            );
+            self.shared.throttle.end();
+        }
     }
 
     /// Takes in what a stream received: from the holder of a seat, or from a stranger.

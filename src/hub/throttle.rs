@@ -48,6 +48,9 @@ impl Throttle {
         }
         let now = Instant::now();
         let mut wakes = self.lock();
+        if wakes.is_over {
+            return true;
+        }
         if wakes.is_due {
             return false;
         }
@@ -77,7 +80,7 @@ impl Throttle {
         false
     }
 
-    /// Ends the waiting.
+    /// Ends the waiting. Whatever is appended from then on wakes at once.
     pub(super) fn end(&self) {
         self.lock().is_over = true;
         self.changed.notify_one();
@@ -120,5 +123,6 @@ mod tests {
         assert!(throttle.is_now() && !throttle.is_now());
         throttle.end();
         assert!(!throttle.wait());
+        assert!(throttle.is_now() && throttle.is_now(), "nobody is left to wake later");
     }
 }

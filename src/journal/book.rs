@@ -7,40 +7,19 @@
 //! with what stands at the top of a file and with a `gap` line, so that a reader needs nothing of what
 //! it did not get.
 
-use super::{Bounds, Line, OpenError, files::Files, server_pen::line};
-use std::{
-    io, process,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
+use super::{
+    Bounds, Line, OpenError,
+    files::{Disk as _, Files},
+    keeper::{Keeper, Notes, Page},
+    server_pen::line,
 };
+use std::{process, sync::Arc, thread};
 use tokio::sync::{mpsc, oneshot};
 
 /// The size at which a page is handed on, in bytes.
-const PAGE: usize = 32 << 10;
+pub(super) const PAGE: usize = 32 << 10;
 /// The most pages that wait to be written.
-const PAGES: usize = 64;
-
-static MISSED: AtomicU64 = AtomicU64::new(0);
-
-/// How many entries the journals of this process have missed: overtaken, or not written.
-#[must_use]
-pub fn missed() -> u64 {
-    MISSED.load(Ordering::Relaxed)
-}
-
-/// Lines for the thread.
-#[derive(Debug, Default)]
-struct Page {
-    /// True if these are the first lines of a file.
-    begins_file: bool,
-    /// How many entries are missing before this page, if it says so.
-    mends: u64,
-    lines: Vec<u8>,
-    entries: u64,
-}
+pub(super) const PAGES: usize = 64;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -53,8 +32,7 @@ pub struct Book {
     max_bytes: u64,
     run: String,
     part: u32,
-    /// Entries left out, of which the journal does not say so yet.
-    left_out: Arc<AtomicU64>,
+    notes: Arc<Notes>,
 }
 
 impl Book {
@@ -76,13 +54,8 @@ impl Book {
             .map_err(|error| OpenError { file: file.clone(), error });
         let (pages, taken) = mpsc::channel(PAGES);
         let (finished, done) = oneshot::channel();
-        let left_out = Arc::new(AtomicU64::new(0));
-        let keeper = Keeper {
-            files: begun?,
-            left_out: Arc::clone(&left_out),
-            is_broken: false,
-            turn: false,
-        };
+        let notes = Arc::new(Notes::default());
+        let keeper = Keeper::new(begun?, Arc::clone(&notes));
         thread::Builder::new()
             .name("journal".into())
             .spawn(move || {
@@ -92,7 +65,7 @@ impl Book {
             })
             .map_err(|error| OpenError { file, error })?;
         let in_file = top.len() as u64;
-        Ok(Self { pages, done, page: Page::default(), in_file, max_bytes, run, part: 0, left_out })
+        Ok(Self { pages, done, page: Page::default(), in_file, max_bytes, run, part: 0, notes })
     }
 
     /// To be called before the lines of an entry are added: begins the next file if this one is full,
@@ -101,8 +74,8 @@ impl Book {
         if !self.page.lines.is_empty() {
             return;
         }
-        let left_out = self.left_out.load(Ordering::Relaxed);
-        if self.in_file >= self.max_bytes {
+        let left_out = self.notes.left_out();
+        if self.notes.take_wants_file() || self.in_file >= self.max_bytes {
             self.part += 1;
             self.page.begins_file = true;
             self.in_file = 0;
@@ -128,15 +101,14 @@ impl Book {
 
     /// Notes that entries were missed. The page before them must have been turned.
     pub fn miss(&self, entries: u64) {
-        self.left_out.fetch_add(entries, Ordering::Relaxed);
-        MISSED.fetch_add(entries, Ordering::Relaxed);
+        self.notes.miss(entries);
     }
 
     /// Hands the page on, and waits for room.
     pub async fn turn(&mut self) {
         if !self.page.lines.is_empty() {
             let page = std::mem::take(&mut self.page);
-            // It fails if the thread is gone, which it is only by a panic.
+            // The thread outlives its own panics.
             let _ = self.pages.send(page).await;
         }
     }
@@ -154,6 +126,25 @@ impl Book {
         }
     }
 
+    /// Leaves out the page at hand, in which something has gone wrong with an entry.
+    pub fn spoil(&mut self) {
+        let page = std::mem::take(&mut self.page);
+        self.page.begins_file = page.begins_file;
+        self.miss(page.entries + 1);
+    }
+
+    /// Has the thread look where its file is, and begins the next if the thread has asked for that. To be
+    /// called about once a second while there is nothing to write.
+    pub fn look(&mut self, head: impl FnOnce(&str, u32, &mut Vec<u8>)) {
+        if self.notes.wants_file() {
+            self.prepare(head);
+            self.turn_now();
+        } else {
+            // If there is no room, there is something to write, and then it looks as well.
+            let _ = self.pages.try_send(Page::default());
+        }
+    }
+
     /// Writes that the journal ends here because the process does, and waits until all is written.
     pub async fn close(mut self) {
         line("end").write(&mut self.page.lines);
@@ -162,59 +153,6 @@ impl Book {
         drop(pages);
         // A thread that panicked has been reported.
         let _ = done.await;
-    }
-}
-
-/// The thread's side.
-struct Keeper {
-    files: Files,
-    left_out: Arc<AtomicU64>,
-    /// True while pages are left out: until one comes that says so.
-    is_broken: bool,
-    /// True if a new file is to be begun.
-    turn: bool,
-}
-
-impl Keeper {
-    /// Writes pages until there are no more.
-    fn keep(mut self, mut pages: mpsc::Receiver<Page>) {
-        while let Some(page) = pages.blocking_recv() {
-            self.turn |= page.begins_file;
-            let is_fit = !self.is_broken || page.mends > 0;
-            let written = if is_fit { self.write(&page).map_err(Some) } else { Err(None) };
-            match written {
-                Ok(()) => {
-                    if self.is_broken {
-                        tracing::warn!("the journal is written again; it misses {}", page.mends);
-                    }
-                    self.is_broken = false;
-                    // What is noted meanwhile stays noted.
-                    let mend = |left_out: u64| Some(left_out.saturating_sub(page.mends));
-                    let _ = self.left_out.fetch_update(Ordering::Relaxed, Ordering::Relaxed, mend);
-                }
-                Err(error) => {
-                    if let Some(error) = error.filter(|_| !self.is_broken) {
-                        tracing::error!(
-                            "the journal has a gap, since it cannot be written: {error}"
-                        );
-                    }
-                    self.is_broken = true;
-                    self.left_out.fetch_add(page.entries.max(1), Ordering::Relaxed);
-                    MISSED.fetch_add(page.entries.max(1), Ordering::Relaxed);
-                }
-            }
-        }
-        if let Err(error) = self.files.sync() {
-            tracing::warn!("the journal may not all be on the disk: {error}");
-        }
-    }
-
-    fn write(&mut self, page: &Page) -> io::Result<()> {
-        if self.turn {
-            self.files.turn()?;
-            self.turn = false;
-        }
-        self.files.write(&page.lines)
     }
 }
 

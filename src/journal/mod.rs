@@ -7,20 +7,23 @@
 //!
 //! Nothing that writes here may hold anybody up. The [`server_pen`] turns entries of the log into lines
 //! and the [`participant_pen`] a participant's events; a [`Book`] gathers pages and hands them to a
-//! thread of its own, through a channel with a bound; the thread writes [`files`] that are as large and
-//! as many as was said. What is not written is counted, and the journal says itself where it has a gap.
+//! thread of its own, through a channel with a bound; the [`keeper`] there writes [`files`] that are as
+//! large and as many as was said. What is not written is counted, and the journal says itself where it has a gap.
 //!
 //! It knows neither the wire nor the hub.
 
 mod book;
 mod files;
+mod keeper;
+mod kind;
 pub mod line;
 mod participant_pen;
 pub mod read;
 mod server_pen;
 
-pub use book::{Book, missed};
-pub use files::{Bounds, OpenError};
+pub use book::Book;
+pub use files::{Bounds, OpenError, check};
+pub use keeper::missed;
 pub use line::{Line, VERSION, Who, trace_id, words};
 pub use participant_pen::ParticipantPen;
 pub use server_pen::ServerPen;

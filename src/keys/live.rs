@@ -62,15 +62,16 @@ impl<F: Made<T>, T> Live<F, T> {
     }
 
     /// Looks at the files. None if there is nothing new to say; otherwise what is in force from now
-    /// on, or why what the files hold cannot be. It reads files, so it may take its time.
-    pub(super) fn look(&self) -> Option<Result<Arc<T>, KeyFault>> {
+    /// on, or why what the files hold cannot be. What is new is judged when it has come to rest, or
+    /// else at once. It reads files, so it may take its time.
+    pub(super) fn look(&self, at_once: bool) -> Option<Result<Arc<T>, KeyFault>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let contents = read(&self.files);
         if contents == seen.judged {
             seen.latest = None;
             return None;
         }
-        if seen.latest.as_ref() != Some(&contents) {
+        if !at_once && seen.latest.as_ref() != Some(&contents) {
             seen.latest = Some(contents);
             return None;
         }
@@ -117,8 +118,9 @@ mod tests {
         write("one", "old");
         write("two", "old");
         let live = Live::start(Pair(named("one"), named("two"))).expect("it is good");
-        let look =
-            || live.look().map(|new| new.map(|it| it.to_string()).map_err(|it| it.to_string()));
+        let look = || {
+            live.look(false).map(|new| new.map(|it| it.to_string()).map_err(|it| it.to_string()))
+        };
         assert_eq!(look(), None);
 
         // One after the other, and a look between.

@@ -28,4 +28,4 @@ pub use certificate::Certified;
 pub use credentials::{Bearer, Credentials, Loaded};
 pub use file::{KeyFault, Named};
 pub use server::{HandshakeFault, Tls};
-pub use watch::watch;
+pub use watch::{reload, watch};

@@ -5,53 +5,60 @@
 //! `name=value`. The JSON form is `tracing-subscriber`'s, one flat object a line. Both go to standard
 //! error, so that standard output stays for what a command was asked for.
 //!
-//! Lines are written by a thread of their own. Whoever has something to say hands it over and goes
-//! on; if standard error takes lines too slowly, or not at all, then up to [`BUFFERED_LINES`] wait
-//! and what is more is dropped and counted, because a chat must not stop over its log.
+//! Lines are written by a thread of their own ([`super::log_queue`]). Whoever has something to say hands it
+//! over and goes on, because a chat must not stop over its log.
+//!
+//! The filter is a setting, and may be changed while the process runs ([`Log::refilter`]). The variable
+//! `CHITTYCHAT_LOG` goes over it; if it is empty, it says nothing.
 //!
 //! The layer that sends the spans of [`super::lifecycle`] to a collector stands beside the log, with a
 //! filter of its own: what is logged and what is traced are two questions.
 
-use super::{lifecycle, spans::Spans};
+use super::{
+    lifecycle,
+    log_queue::{self, Flush},
+    spans::Spans,
+};
 use jiff::{Timestamp, tz::TimeZone};
+pub use log_queue::{LOG_QUEUE_BYTES, dropped_lines};
 use std::{
     env::VarError,
     fmt::{self, Write as _},
-    io::BufWriter,
-    sync::{Mutex, OnceLock, PoisonError},
+    fs::File,
+    io,
+    sync::{Mutex, PoisonError},
 };
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
 };
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterFn, LevelFilter},
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     layer::SubscriberExt as _,
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt as _,
 };
 
-/// The most lines that wait to be written. At some two hundred bytes a line that is a few megabytes.
-const BUFFERED_LINES: usize = 16_384;
-
-/// Counts the lines that were dropped. There is one log in a process, so there is one of these.
-static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+/// The variable that goes over the setting.
+pub const VARIABLE: &str = "CHITTYCHAT_LOG";
+/// The filter if nobody says anything.
+pub const DEFAULT_FILTER: &str = "info";
 
 /// Keeps the log writing. Dropping it writes what is still to be written, for a second at most: if
 /// standard error takes nothing any more, the process ends without those lines.
-#[derive(Debug)]
 #[must_use = "lines that are still to be written are lost with it"]
 pub struct Log {
-    _writer: WorkerGuard,
+    filter: Box<dyn Filter>,
+    _flush: Flush,
 }
 
-/// How many lines of this process's log were dropped so far.
-#[must_use]
-pub fn dropped_lines() -> u64 {
-    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").finish_non_exhaustive()
+    }
 }
 
 /// The forms of the log.
@@ -94,22 +101,17 @@ impl fmt::Display for Stamp {
 }
 
 /// Starts the log of this process. `filter` is a directive list such as
-/// `info,chittychat::delivery=debug`; without one it is `info`. What goes wrong with `spans` is told
+/// `info,chittychat::delivery=debug`. What goes wrong with `spans` is told
 /// in lines of our own; those of the crates that carry them are left out unless the filter asks.
 ///
 /// # Errors
-/// If the filter does not parse, or a log has been started already.
-pub fn start(format: Format, filter: Option<&str>, spans: &Spans) -> Result<Log, String> {
-    let filter = filtered(filter.unwrap_or("info"))?;
+/// If a filter does not parse, there is no thread to be had, or a log has been started already.
+pub fn start(format: Format, filter: &str, spans: &Spans) -> Result<Log, String> {
+    let (filter, handle) = reload::Layer::new(filtered(filter)?);
     let registry = tracing_subscriber::registry().with(exported(spans));
-    // What is there to be written is written at once, and then flushed.
-    let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(BUFFERED_LINES)
-        .lossy(true)
-        .thread_name("log")
-        .finish(BufWriter::new(std::io::stderr()));
-    let dropped = writer.error_counter();
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let started = standard_error().and_then(log_queue::start);
+    let (queue, flush) = started.map_err(|error| format!("the log cannot be started: {error}"))?;
+    let layer = tracing_subscriber::fmt::layer().with_writer(queue);
     match format {
         Format::Text => registry.with(layer.event_format(Original).with_filter(filter)).try_init(),
         Format::Json => {
@@ -120,15 +122,63 @@ pub fn start(format: Format, filter: Option<&str>, spans: &Spans) -> Result<Log,
         }
     }
     .map_err(|error| format!("the log cannot be started: {error}"))?;
-    DROPPED.get_or_init(|| dropped);
-    Ok(Log { _writer: guard })
+    Ok(Log { filter: Box::new(handle), _flush: flush })
+}
+
+impl Log {
+    /// Puts another filter into force.
+    ///
+    /// # Errors
+    /// If it does not parse; then the one in force stays.
+    pub fn refilter(&self, filter: &str) -> Result<(), String> {
+        self.filter.replace(filtered(filter)?)
+    }
+}
+
+/// The filter in force, whatever it filters for.
+trait Filter: Send {
+    fn replace(&self, filter: EnvFilter) -> Result<(), String>;
+}
+
+impl<S> Filter for reload::Handle<EnvFilter, S> {
+    fn replace(&self, filter: EnvFilter) -> Result<(), String> {
+        self.reload(filter).map_err(|error| format!("the log has no new filter: {error}"))
+    }
+}
+
+/// Standard error itself. Rust's own handle takes a closed one for one that takes everything.
+#[cfg(unix)]
+fn standard_error() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(not(unix))]
+fn standard_error() -> io::Result<io::Stderr> {
+    Ok(io::stderr())
+}
+
+/// The filter that holds: what the variable says, or else this one.
+///
+/// # Errors
+/// If the variable is not text, or the filter does not parse.
+pub fn filter(setting: &str) -> Result<String, String> {
+    let variable = match std::env::var(VARIABLE) {
+        Ok(filter) => Some(filter).filter(|filter| !filter.trim().is_empty()),
+        Err(VarError::NotPresent) => None,
+        Err(VarError::NotUnicode(_)) => return Err(format!("{VARIABLE} is not text")),
+    };
+    let source = if variable.is_some() { VARIABLE } else { "log.filter" };
+    let filter = variable.unwrap_or_else(|| setting.to_owned());
+    filtered(&filter).map_err(|error| format!("{source} is {error}"))?;
+    Ok(filter)
 }
 
 /// The filter of the log. What the exporter of spans has to say about its troubles is counted and
 /// told once a minute, so its own lines are off unless somebody names it.
 fn filtered(directives: &str) -> Result<EnvFilter, String> {
     let filter = EnvFilter::try_new(directives)
-        .map_err(|error| format!("CHITTYCHAT_LOG is not a log filter such as info: {error}"))?;
+        .map_err(|error| format!("not a log filter such as info: {error}"))?;
     if directives.contains("opentelemetry") {
         return Ok(filter);
     }
@@ -152,18 +202,6 @@ where
             .with_tracked_inactivity(false)
             .with_filter(is_ours.with_max_level_hint(LevelFilter::INFO))
     })
-}
-
-/// Starts the log with the filter that the variable `CHITTYCHAT_LOG` holds.
-///
-/// # Errors
-/// As [`start`], and if the variable is not text.
-pub fn start_from_environment(format: Format, spans: &Spans) -> Result<Log, String> {
-    match std::env::var("CHITTYCHAT_LOG") {
-        Ok(filter) => start(format, Some(&filter), spans),
-        Err(VarError::NotPresent) => start(format, None, spans),
-        Err(VarError::NotUnicode(_)) => Err("CHITTYCHAT_LOG is not text".into()),
-    }
 }
 
 /// The original's line.

@@ -12,6 +12,7 @@ pub mod export;
 pub mod lifecycle;
 pub mod lines;
 pub mod log;
+mod log_queue;
 pub mod metrics;
 pub mod names;
 pub mod spans;

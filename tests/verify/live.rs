@@ -1,6 +1,6 @@
 //! Real processes that keep journals.
 
-use crate::support::{save, verify};
+use crate::support::verify;
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
@@ -160,53 +160,4 @@ fn a_rotated_journal_is_read_whole() {
     verdict.is_clean();
     let held = verdict.of("publish reaches everyone")["over"].as_u64().unwrap();
     assert!((500..1000).contains(&held), "{held}");
-}
-
-#[test]
-fn a_journal_that_cannot_be_begun_keeps_from_starting() {
-    let folder = tempfile::tempdir().unwrap();
-    let no_folder = save(folder.path(), "file", "").join("journal");
-    let full = PathBuf::from("/dev/full");
-    for journal in [no_folder, full] {
-        let journal = journal.to_str().unwrap();
-        let ports = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
-        let arguments = [&["serve", "--journal", journal], &ports[..]].concat();
-        for arguments in
-            [&arguments[..], &["join", "--server", "127.0.0.1:1", "--journal", journal]]
-        {
-            let mut program = Command::new(env!("CARGO_BIN_EXE_chittychat"));
-            let output = program.args(arguments).output().unwrap();
-            let error = String::from_utf8(output.stderr).unwrap();
-            let expected = format!("error: cannot write the journal {journal}: ");
-            assert!(output.status.code() == Some(1) && error.starts_with(&expected), "{error}");
-        }
-    }
-}
-
-#[test]
-fn a_journal_that_cannot_be_written_any_more_harms_nobody() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let reader = thread::spawn({
-        let pipe = pipe.clone();
-        move || {
-            let mut first = String::new();
-            BufReader::new(fs::File::open(pipe).unwrap()).read_line(&mut first).unwrap();
-            first
-        }
-    });
-    let server = serve(&pipe, &[]);
-    assert!(reader.join().unwrap().starts_with("{\"kind\":\"journal\""));
-    let mut anton = Guest::join(&server.address, "Anton", None);
-    let mut bjarke = Guest::join(&server.address, "Bjarke", None);
-    for round in 0..5 {
-        anton.say(&format!("round {round}"));
-        bjarke.hears(&format!("round {round}"));
-    }
-    anton.leave();
-    bjarke.leave();
-    let log = server.stop();
-    let complaints = log.iter().filter(|line| line.contains("the journal has a gap")).count();
-    assert_eq!(complaints, 1, "{log:?}");
 }

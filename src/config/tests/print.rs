@@ -81,6 +81,7 @@ files = 4                         # default
 
 [log]
 format = "text"                   # default
+filter = "info"                   # default
 "#
     );
 }

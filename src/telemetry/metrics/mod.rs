@@ -46,6 +46,7 @@ pub struct Metrics {
     certificate_expiry: Gauge,
     audience: Counter,
     evictions: Counter,
+    task_failures: Family,
     log_lines_dropped: Counter,
     journal_missed: Counter,
     spans_dropped: Counter,
@@ -67,7 +68,7 @@ pub struct Metrics {
 
 /// What is read at the moment of a scrape.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Readings {
+pub struct Readings<'a> {
     /// How many are present.
     pub present: usize,
     /// The room's Lamport time.
@@ -86,6 +87,8 @@ pub struct Readings {
     pub spans_limited: u64,
     /// Messages whose trace context was ignored.
     pub contexts_malformed: u64,
+    /// How often each task has failed.
+    pub task_failures: &'a [(&'static str, u64)],
 }
 
 /// A counter for each value of a label.
@@ -117,6 +120,7 @@ impl Metrics {
             certificate_expiry: gauge(&recorder, &table::CERTIFICATE_EXPIRY),
             audience: counter(&recorder, &table::AUDIENCE),
             evictions: counter(&recorder, &table::EVICTIONS),
+            task_failures: Family::new(&recorder, &table::TASK_FAILURES),
             log_lines_dropped: counter(&recorder, &table::LOG_LINES_DROPPED),
             journal_missed: counter(&recorder, &table::JOURNAL_MISSED),
             spans_dropped: counter(&recorder, &table::SPANS_DROPPED),
@@ -276,12 +280,15 @@ impl Metrics {
     /// Everything, in the text format of Prometheus. It reads files of the system, so it is nothing
     /// for a thread that has messages to carry.
     #[must_use]
-    pub fn scrape(&self, readings: &Readings) -> String {
+    pub fn scrape(&self, readings: &Readings<'_>) -> String {
         let account = &readings.account;
         self.connected.set(readings.present as f64);
         self.lamport_time.set(readings.now.to_wire() as f64);
         self.lag_max.set(readings.lag_max as f64);
         self.log_lines_dropped.absolute(readings.log_lines_dropped);
+        for (task, count) in readings.task_failures {
+            self.task_failures.set(task, *count);
+        }
         self.journal_missed.absolute(readings.journal_missed);
         self.spans_dropped.absolute(readings.spans_dropped);
         self.spans_limited.absolute(readings.spans_limited);

@@ -112,6 +112,10 @@ const RELOADS: &[&str] = &["loaded", "refused"];
 const TURNED_AWAY: &[&str] = &["too_many", "too_many_from_address", "too_fast"];
 /// What `grpc::service` refuses by itself.
 const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services", "inbound"];
+/// One for each `supervise::Task`.
+const TASKS: &[&str] = &[
+    "grpc", "http", "sweeper", "scribe", "log", "journal", "keys", "upkeep", "console", "wake_ups",
+];
 const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
 /// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
 const ENDS: &[&str] = &[
@@ -205,8 +209,11 @@ table! {
         force.").by("outcome", RELOADS);
     CERTIFICATE_EXPIRY = Metric::new(Kind::Gauge, "chittychat_tls_certificate_expiry_time_seconds",
         "seconds", "When the server's certificate ends, since 1970; 0 if it has none.");
+    TASK_FAILURES = Metric::new(Kind::Counter, "chittychat_task_failures_total", "failures",
+        "Times that a background task failed. While one is down, /readyz names it.")
+        .by("task", TASKS);
     LOG_LINES_DROPPED = Metric::new(Kind::Counter, "chittychat_log_lines_dropped_total", "lines",
-        "Log lines that were not written, because standard error took them too slowly.");
+        "Log lines that were not written, because standard error took them too slowly or not at all.");
     JOURNAL_MISSED = Metric::new(Kind::Counter, "chittychat_journal_missed_total", "entries",
         "Entries that are missing from the journal, because the log overtook it or it could not be \
         written.");
