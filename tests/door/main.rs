@@ -7,6 +7,7 @@
 //! - `certificates`: who is let in by certificate, who is not, and what those hear;
 //! - `narrow`: a connection that takes a few bytes at a time;
 //! - `tokens`: the same by token, and by both;
+//! - `price`: what a refusal costs, and that nobody else pays for it;
 //! - `reload`: new files under a running server;
 //! - `page`: the commands of docs/security.md, as they stand there (feature `openssl`);
 //! - `commands`: `join`, `healthcheck` and `token`, and what `serve` warns of.
@@ -20,6 +21,7 @@ mod narrow;
 #[cfg(feature = "openssl")]
 mod page;
 mod papers;
+mod price;
 mod reload;
 #[allow(dead_code, unused_imports)]
 #[path = "../server/support/mod.rs"]
