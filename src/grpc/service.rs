@@ -7,8 +7,9 @@
 //! see [`response`](super::response). And it is not behind tonic's router, which boxes bodies three
 //! times over: each box is asked for each delivery. Requests are read by tonic.
 //!
-//! What holds for every request, whoever it is for, is judged here first: how large its headers are, and
-//! how many there are on its connection. Whoever then does not show what the server asks for gets a status
+//! What holds for every request, whoever it is for, is judged here first: that it is gRPC, how large its
+//! headers are, and how many there are on its connection. What is no gRPC is none of ours, and least of all
+//! what a page in a browser may send to anywhere without being asked who it is: it gets a bare 415. Whoever then does not show what the server asks for gets a status
 //! and nothing else: no message of theirs is read, no event of the room follows, and reflection is not
 //! answered either. The health service is, since who asks it is an orchestrator without a name, and it
 //! says no more than yes or no.
@@ -30,7 +31,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::wire::RoomDecoder;
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Request,
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use http_body::{Frame, SizeHint};
@@ -54,6 +55,10 @@ pub(super) const HEALTH: &str = "/grpc.health.v1.Health/";
 const ENCODING: &str = "grpc-encoding";
 /// How a response says which compressions it would have taken.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+
+/// The types of a request's body that are gRPC.
+const GRPC: &[u8] = b"application/grpc";
+const GRPC_PROTO: &[u8] = b"application/grpc+proto";
 
 /// What HTTP/2 adds to the size of each header.
 const HEADER_OVERHEAD: usize = 32;
@@ -180,6 +185,19 @@ impl ForGuest {
     }
 }
 
+/// Whether a request is one of gRPC over HTTP/2: a POST, of this type, with or without the name of the encoding
+/// that is meant anyway, and with any parameters.
+fn is_grpc(request: &Request<Incoming>) -> bool {
+    let mut types = request.headers().get_all(CONTENT_TYPE).iter();
+    let (Some(named), None) = (types.next(), types.next()) else { return false };
+    request.method() == Method::POST && is_grpc_type(named.as_bytes())
+}
+
+fn is_grpc_type(named: &[u8]) -> bool {
+    let kind = named.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    [GRPC, GRPC_PROTO].iter().any(|grpc| kind.eq_ignore_ascii_case(grpc))
+}
+
 fn is_compressed(headers: &HeaderMap) -> bool {
     headers.get(ENCODING).is_some_and(|encoding| encoding != "identity")
 }
@@ -225,6 +243,12 @@ impl hyper::service::Service<Request<Incoming>> for ForGuest {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if !is_grpc(&request) {
+            self.guest.request_refused("not_grpc");
+            let mut refusal = http::Response::new(Kept::tonic(Body::empty(), None));
+            *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Box::pin(ready(Ok(refusal)));
+        }
         let (pass, identity) = match self.admit(&request) {
             Ok(admitted) => admitted,
             Err(status) => {
@@ -237,5 +261,25 @@ impl hyper::service::Service<Request<Incoming>> for ForGuest {
         }
         self.nursery.accompany(pass.overseer());
         Box::pin(self.services.others.clone().answer(request, pass))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_has_two_names_and_parameters() {
+        for grpc in ["application/grpc", "application/grpc+proto", "APPLICATION/GRPC;charset=utf-8"]
+        {
+            assert!(is_grpc_type(grpc.as_bytes()), "{grpc}");
+        }
+        let others =
+            ["", "text/plain", "application/grpcx", "application/grpc-web", "application/json"];
+        for other in
+            others.into_iter().chain(["application/grpc+json", "application/grpc-web+proto"])
+        {
+            assert!(!is_grpc_type(other.as_bytes()), "{other}");
+        }
     }
 }

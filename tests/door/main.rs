@@ -5,6 +5,7 @@
 //! - `papers`: an authority that issues certificates, and the clients that show them;
 //! - `tls`: what is encrypted and how, and files that cannot be used;
 //! - `certificates`: who is let in by certificate, who is not, and what those hear;
+//! - `media`: what is no gRPC;
 //! - `narrow`: a connection that takes a few bytes at a time;
 //! - `tokens`: the same by token, and by both;
 //! - `price`: what a refusal costs, and that nobody else pays for it;
@@ -17,6 +18,7 @@
 
 mod certificates;
 mod commands;
+mod media;
 mod narrow;
 #[cfg(feature = "openssl")]
 mod page;

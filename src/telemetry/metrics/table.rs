@@ -111,7 +111,7 @@ const RELOADS: &[&str] = &["loaded", "refused"];
 /// One for each `grpc::door::Refusal`.
 const TURNED_AWAY: &[&str] = &["too_many", "too_many_from_address", "too_fast"];
 /// What `grpc::service` refuses by itself.
-const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services"];
+const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services", "not_grpc"];
 const OUTCOMES: &[&str] = &["sent", "lagged", "gone"];
 /// One for each `chat::Departure`, and the two ends of a stream on which nobody came in.
 const ENDS: &[&str] = &[
@@ -146,7 +146,8 @@ table! {
         present on them and no other request was under way.");
     REQUESTS_REFUSED = Metric::new(Kind::Counter, "chittychat_requests_refused_total", "requests",
         "Requests that were refused before their service saw them, by reason: headers that are too \
-        large (limits.header_bytes), or one stream too many (limits.streams_per_connection).")
+        large (limits.header_bytes), one stream too many (limits.streams_per_connection), or no gRPC: \
+        another method than POST, or another content-type than application/grpc.")
         .by("reason", BEFOREHAND);
     MESSAGES_RECEIVED = Metric::new(Kind::Counter, "chittychat_messages_received_total", "messages",
         "Messages received, by what they were. Whatever was refused is unfit.").by("type", TYPES);
