@@ -9,10 +9,10 @@
 //!
 //! What holds for every request, whoever it is for, is judged here first: that it is gRPC, how large its
 //! headers are, and how many there are on its connection. What is no gRPC is none of ours, and least of all
-//! what a page in a browser may send to anywhere without being asked who it is: it gets a bare 415. Whoever then does not show what the server asks for gets a status
-//! and nothing else: no message of theirs is read, no event of the room follows, and reflection is not
-//! answered either. The health service is, since who asks it is an orchestrator without a name, and it
-//! says no more than yes or no.
+//! what a page in a browser may send to anywhere without being asked who it is: it gets a bare 415. Whoever
+//! then does not show what the server asks for gets a status and nothing else: no message of theirs is
+//! read, no event of the room follows, and reflection is not answered either. The health service is, since
+//! who asks it is an orchestrator without a name, and it says no more than yes or no.
 
 use super::{
     conversation::{self, Setting},
@@ -26,10 +26,11 @@ use super::{
     status,
 };
 use crate::hub::Hub;
-use crate::keys::{Access, Certified, Denied, Identity};
+use crate::keys::{Access, Certified, Identity};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::RoomDecoder;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
@@ -92,6 +93,8 @@ pub(super) struct ForGuest {
 pub(super) struct Kept {
     body: Either<Response, Body>,
     _pass: Option<Pass>,
+    /// Who it is for, unless the body sees to that itself.
+    identity: Identity,
 }
 
 impl Services {
@@ -119,11 +122,12 @@ impl Services {
 
 impl ForGuest {
     /// Who a request is from.
-    fn judge(&self, request: &Request<Incoming>) -> Result<Identity, Denied> {
+    fn judge(&self, request: &Request<Incoming>) -> Result<Identity, Status> {
         let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let access = &self.services.access;
-        access.judge(&self.certified, authorization).inspect_err(|denied| {
-            self.guest.denied(self.peer, *denied);
+        let judged = self.services.access.admit(self.peer, &self.certified, authorization);
+        judged.map_err(|denied| match self.guest.denied(self.peer, denied) {
+            true => status::of_denial(denied),
+            false => status::of_too_many_denials(denied),
         })
     }
 
@@ -134,7 +138,7 @@ impl ForGuest {
         // Who asks for health is an orchestrator without a name.
         let identity = match path.starts_with(HEALTH) {
             true => Identity::default(),
-            false => self.judge(request).map_err(status::of_denial)?,
+            false => self.judge(request)?,
         };
         let pass = self.guest.pass().ok_or_else(|| self.one_too_many())?;
         Ok((pass, identity))
@@ -179,7 +183,8 @@ impl ForGuest {
         let (listening, conversation) = conversation::begin(setting, inbound, gate.waker());
         self.nursery.accompany(listening);
         let body = Response::new(conversation, gate, Arc::clone(&self.flow.cork));
-        let mut answer = http::Response::new(Kept { body: Either::Left(body), _pass: None });
+        let (body, identity) = (Either::Left(body), Identity::default());
+        let mut answer = http::Response::new(Kept { body, _pass: None, identity });
         answer.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
         answer
     }
@@ -213,7 +218,12 @@ fn header_bytes(request: &Request<Incoming>) -> usize {
 
 impl Kept {
     pub(super) fn tonic(body: Body, pass: impl Into<Option<Pass>>) -> Self {
-        Self { body: Either::Right(body), _pass: pass.into() }
+        Self { body: Either::Right(body), _pass: pass.into(), identity: Identity::default() }
+    }
+
+    /// The same, for as long as it is for somebody with this identity.
+    fn of(self, identity: Identity) -> Self {
+        Self { identity, ..self }
     }
 }
 
@@ -225,7 +235,19 @@ impl http_body::Body for Kept {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let this = self.get_mut();
+        if this.identity.is_proved()
+            && let Poll::Ready(withdrawn) = this.identity.poll_withdrawn(cx)
+        {
+            // Nothing follows the trailers.
+            this.identity = Identity::default();
+            this.body = Either::Right(Body::empty());
+            let mut trailers = HeaderMap::new();
+            // A sentence of ours can stand in a header.
+            let _ = status::of_withdrawal(withdrawn).add_header(&mut trailers);
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        Pin::new(&mut this.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -260,7 +282,8 @@ impl hyper::service::Service<Request<Incoming>> for ForGuest {
             return Box::pin(ready(Ok(self.chat(request, pass, identity))));
         }
         self.nursery.accompany(pass.overseer());
-        Box::pin(self.services.others.clone().answer(request, pass))
+        let answer = self.services.others.clone().answer(request, pass);
+        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(|it| it.of(identity)))))
     }
 }
 

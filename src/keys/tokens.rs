@@ -31,7 +31,7 @@ const SCHEME: &str = "sha256:";
 /// How a token of ours begins, so that people and scanners know one when they see it.
 const MARK: &str = "chittychat_";
 
-type Hash = [u8; 32];
+pub(super) type Hash = [u8; 32];
 
 /// A list of tokens, sorted by their hashes.
 #[derive(Debug, Default)]
@@ -142,15 +142,20 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Whose token this is.
-    pub(super) fn holder(&self, token: &[u8]) -> Option<Arc<[Box<str>]>> {
+    /// Whose token this is, and its hash.
+    pub(super) fn holder(&self, token: &[u8]) -> Option<(Hash, Arc<[Box<str>]>)> {
         // How long it is, is no secret.
         if token.len() > MAX_TOKEN {
             return None;
         }
         let shown = hash(token);
-        let (hash, names) = self.0.get(self.0.partition_point(|(hash, _)| *hash < shown))?;
-        bool::from(hash.ct_eq(&shown)).then(|| Arc::clone(names))
+        self.holder_of(&shown).map(|names| (shown, Arc::clone(names)))
+    }
+
+    /// Whose token has this hash.
+    pub(super) fn holder_of(&self, shown: &Hash) -> Option<&Arc<[Box<str>]>> {
+        let (hash, names) = self.0.get(self.0.partition_point(|(hash, _)| hash < shown))?;
+        bool::from(hash.ct_eq(shown)).then_some(names)
     }
 }
 
@@ -173,7 +178,7 @@ mod tests {
         let lines = [&*anton.line, "# spare", "", &second.line, &anna.line].join("\n");
         let tokens = read(&lines).expect("the file is well-formed");
         let holder =
-            |token: &str| tokens.holder(token.as_bytes()).map(|names| names[0].to_string());
+            |token: &str| tokens.holder(token.as_bytes()).map(|(_, names)| names[0].to_string());
         assert_eq!(tokens.len(), 3);
         for (minted, name) in [(&anton, "Anton"), (&second, "Anton"), (&anna, "Anna Maria ø")] {
             assert_eq!(holder(&minted.token).as_deref(), Some(name));

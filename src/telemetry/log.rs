@@ -12,7 +12,7 @@
 //! The layer that sends the spans of [`super::lifecycle`] to a collector stands beside the log, with a
 //! filter of its own: what is logged and what is traced are two questions.
 
-use super::{lifecycle, spans::Spans};
+use super::{audit::AUDIT, lifecycle, spans::Spans};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     env::VarError,
@@ -190,6 +190,10 @@ where
         }
         if let Some(time) = parts.lamport_time {
             write!(writer, "[Lamport time: {time}] ")?;
+        }
+        // The sentence of an audit says it all.
+        if event.metadata().target() == AUDIT {
+            parts.facts.clear();
         }
         writeln!(writer, "{}{}", parts.sentence, parts.facts)
     }

@@ -10,6 +10,7 @@
 //! - `tokens`: the same by token, and by both;
 //! - `price`: what a refusal costs, and that nobody else pays for it;
 //! - `reload`: new files under a running server;
+//! - `revoked`: who is in, and loses what it came in with;
 //! - `page`: the commands of docs/security.md, as they stand there (feature `openssl`);
 //! - `commands`: `join`, `healthcheck` and `token`, and what `serve` warns of.
 
@@ -25,6 +26,7 @@ mod page;
 mod papers;
 mod price;
 mod reload;
+mod revoked;
 #[allow(dead_code, unused_imports)]
 #[path = "../server/support/mod.rs"]
 mod support;

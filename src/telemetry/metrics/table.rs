@@ -100,12 +100,16 @@ const DENIALS: &[&str] = &[
     "expired_certificate",
     "early_certificate",
     "unusable_certificate",
+    "revoked_certificate",
+    "unknown_revocation",
     "nameless_certificate",
     "no_token",
     "malformed_token",
     "unknown_token",
     "different_names",
 ];
+/// One for each `keys::Withdrawn`.
+const REVOKED: &[&str] = &["withdrawn_token", "revoked_certificate"];
 const HANDSHAKES: &[&str] = &["done", "timed_out", "broken", "not_http2"];
 const RELOADS: &[&str] = &["loaded", "refused"];
 /// One for each `grpc::door::Refusal`.
@@ -188,6 +192,10 @@ table! {
     DENIALS_MADE = Metric::new(Kind::Counter, "chittychat_denials_total", "requests",
         "Requests refused because of what their sender showed or did not show, by reason. Nothing \
         that came with them was read.").by("reason", DENIALS);
+    STREAMS_REVOKED = Metric::new(Kind::Counter, "chittychat_streams_revoked_total", "streams",
+        "Streams that were ended because what they were let in for holds no more, by reason: their \
+        token was struck out (auth.tokens), or their certificate revoked (grpc.tls.crl).")
+        .by("reason", REVOKED);
     TLS_HANDSHAKES = Metric::new(Kind::Counter, "chittychat_tls_handshakes_total", "handshakes",
         "TLS handshakes, by how they ended. A participant without a certificate that holds finishes \
         its handshake, and is then refused by request.").by("outcome", HANDSHAKES);
