@@ -12,6 +12,7 @@ pub(super) fn access(settings: &Settings) -> Result<Access, Failure> {
     let files = Files {
         cert_and_key: tls.cert_and_key().map(pair),
         client_ca: tls.client_ca().map(Path::to_owned),
+        crl: tls.crl().map(Path::to_owned),
         tokens: settings.auth.tokens().map(Path::to_owned),
     };
     Access::load(files).map_err(|fault| Failure::Usage(fault.to_string()))

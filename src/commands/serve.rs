@@ -148,7 +148,8 @@ impl Server {
     /// # Errors
     /// If there is no thread to read them.
     async fn reload_keys(&self) -> Result<(), String> {
-        keys::reload(&self.access, self.hub.metrics()).await
+        // What has become of each is in the log.
+        keys::reload(&self.access, self.hub.metrics()).await.map(drop)
     }
 
     /// Takes the server down. Returns whether everybody was gone before the deadline.

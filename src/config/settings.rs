@@ -60,6 +60,8 @@ pub struct Tls {
     pub key: PathBuf,
     /// Who issues certificates to participants; empty if they need none.
     pub client_ca: PathBuf,
+    /// The certificates that those have revoked; empty if nobody says so.
+    pub crl: PathBuf,
 }
 
 impl Tls {
@@ -73,6 +75,12 @@ impl Tls {
     #[must_use]
     pub fn client_ca(&self) -> Option<&Path> {
         set(&self.client_ca)
+    }
+
+    /// The file of the certificates that those have revoked, if there is one.
+    #[must_use]
+    pub fn crl(&self) -> Option<&Path> {
+        set(&self.crl)
     }
 }
 

@@ -79,6 +79,9 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("grpc.tls.client_ca", File(Some("grpc.tls.cert")), Text("")).means(
         "certificates of those who issue certificates to participants (PEM); with it, each must show one, and has its name",
     ),
+    setting("grpc.tls.crl", File(Some("grpc.tls.client_ca")), Text("")).means(
+        "lists of the certificates that those have revoked (PEM); whoever shows one is refused, and streams that hold one end",
+    ),
     setting("http.listen", Address, Text("127.0.0.1:8081"))
         .means("where probes and Prometheus ask over HTTP; port 0 takes any free port"),
     setting("console.serve", Switch, Text("true"))

@@ -7,9 +7,12 @@
 //!
 //! A browser gives a WebSocket no header, so the token comes in the first frame, before anything else.
 
-use super::{Shared, guard};
+use super::{
+    Shared,
+    guard::{self, Refused},
+};
 use crate::chat::Fault;
-use crate::grpc::{Entrant, Talk};
+use crate::grpc::{Entrant, Talk, status};
 use crate::keys::Identity;
 use crate::wire::{Batch, Inbound, json, prefixed};
 use axum::{
@@ -289,8 +292,12 @@ fn identify(shared: &Shared, peer: SocketAddr, hello: &str) -> Result<Identity, 
         Status::invalid_argument(why)
     })?;
     let authorization = hello.token.map(|token| format!("Bearer {token}"));
-    guard::identify(shared, peer, authorization.as_deref().map(str::as_bytes))
-        .map_err(|denied| Status::unauthenticated(denied.to_string()))
+    guard::identify(shared, peer, authorization.as_deref().map(str::as_bytes)).map_err(
+        |Refused { denied, is_within }| match is_within {
+            true => status::of_denial(denied),
+            false => status::of_too_many_denials(denied),
+        },
+    )
 }
 
 /// `AlreadyExists` as `ALREADY_EXISTS`.

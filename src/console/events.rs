@@ -16,7 +16,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use std::{collections::VecDeque, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque, convert::Infallible, future::poll_fn, net::SocketAddr, sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, sleep_until},
@@ -51,9 +54,10 @@ pub(super) async fn answer(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    if let Some(refusal) = guard::refuse_reader(&shared, peer, &headers) {
-        return refusal;
-    }
+    let identity = match guard::admit_reader(&shared, peer, &headers) {
+        Ok(identity) => identity,
+        Err(refusal) => return *refusal,
+    };
     let from = match query.as_deref().map(|query| query.strip_prefix("from=").map(str::parse)) {
         None => None,
         Some(Some(Ok(from))) => Some(from),
@@ -67,9 +71,14 @@ pub(super) async fn answer(
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     };
     let follower = Follower::new(&shared.ring, from, place, shared.introductions).await;
-    let events = stream::unfold(follower, async |mut follower| {
-        let event = follower.next().await?;
-        Some((Ok::<_, Infallible>(event), follower))
+    let events = stream::unfold((follower, identity), async |(mut follower, identity)| {
+        let event = tokio::select! {
+            biased;
+            // A page that asks again is then told why it may not see any more.
+            _ = poll_fn(|cx| identity.poll_withdrawn(cx)) => return None,
+            event = follower.next() => event?,
+        };
+        Some((Ok::<_, Infallible>(event), (follower, identity)))
     });
     let kind = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
     (kind, Body::from_stream(events)).into_response()

@@ -93,20 +93,34 @@ fn is_own(options: &Options) -> bool {
     options.listen.ip().to_canonical().is_loopback()
 }
 
-/// What a request is answered that may not read what is said in the room; nothing if it may.
-pub(super) fn refuse_reader(
+/// Who may read what is said in the room, or what the request is answered if it may not.
+pub(super) fn admit_reader(
     shared: &Shared,
     peer: SocketAddr,
     headers: &HeaderMap,
-) -> Option<Response> {
+) -> Result<Identity, Box<Response>> {
     if asks_for_certificates(&shared.access) && !is_own(&shared.options) {
         let why = "participants of this room must show a certificate, and a page has none\n";
-        return Some((StatusCode::FORBIDDEN, why).into_response());
+        return Err(Box::new((StatusCode::FORBIDDEN, why).into_response()));
     }
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let denied = identify(shared, peer, authorization).err()?;
-    let how = [(header::WWW_AUTHENTICATE, "Bearer")];
-    Some((StatusCode::UNAUTHORIZED, how, format!("{denied}\n")).into_response())
+    identify(shared, peer, authorization).map_err(|Refused { denied, is_within }| {
+        let why = format!("{denied}\n");
+        Box::new(if is_within {
+            let how = [(header::WWW_AUTHENTICATE, "Bearer")];
+            (StatusCode::UNAUTHORIZED, how, why).into_response()
+        } else {
+            let when = [(header::RETRY_AFTER, "5")];
+            (StatusCode::TOO_MANY_REQUESTS, when, why).into_response()
+        })
+    })
+}
+
+/// Why somebody is refused, and whether they were refused no more often than anybody may be.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) denied: Denied,
+    pub(super) is_within: bool,
 }
 
 /// Who somebody is, by the value that a header `authorization` would have. Denials are counted and logged
@@ -115,11 +129,10 @@ pub(super) fn identify(
     shared: &Shared,
     peer: SocketAddr,
     authorization: Option<&[u8]>,
-) -> Result<Identity, Denied> {
+) -> Result<Identity, Refused> {
     // Without tokens there is nothing that it would have to be.
-    shared.access.judge(&Certified::Unasked, authorization).inspect_err(|denied| {
-        shared.wicket.denied(peer, *denied);
-    })
+    let judged = shared.access.admit(peer, &Certified::Unasked, authorization);
+    judged.map_err(|denied| Refused { denied, is_within: shared.wicket.denied(peer, denied) })
 }
 
 /// What a request is answered that may not come in from a page; nothing if it may.

@@ -31,6 +31,11 @@ impl Bucket {
         }
         is_admitted
     }
+
+    /// True if all of it is there.
+    pub(super) fn is_full_at(&self, now: Instant) -> bool {
+        self.full_at.is_none_or(|at| at <= now)
+    }
 }
 
 #[cfg(test)]

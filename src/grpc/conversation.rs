@@ -21,7 +21,7 @@ use super::{
 };
 use crate::chat::{Act, Draft, Fault, Seat};
 use crate::hub::{Hub, Left, Reply, Seated, Visit};
-use crate::keys::Identity;
+use crate::keys::{Identity, Withdrawn};
 use crate::wire::{Batch, Inbound};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
@@ -84,7 +84,7 @@ pub(super) struct Listening<I = Streaming<Inbound>> {
     news: Arc<News>,
     /// Wakes whoever asks for what there is to be said.
     speaker: Waker,
-    /// Whom the pass wakes.
+    /// Whom the pass wakes, and the identity.
     known: Option<Waker>,
 }
 
@@ -245,6 +245,9 @@ impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Listening<I> {
         match self.hub.receive(seat, received) {
             Reply::Joined(seated) => {
                 let seat = seated.seat();
+                self.guest.let_in(&self.identity, seated.who().name());
+                let hub = self.hub.clone();
+                self.identity.when_withdrawn(move || hub.part(seat));
                 self.pass.taken_by(seat);
                 self.part = Part::Participant(seat);
                 self.tell(Stage::During { seated: Box::new(seated), _chair: chair });
@@ -260,6 +263,21 @@ impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Listening<I> {
         match received {
             Ok(Draft { act: Ok(Act::Connect(_)), .. }) => self.guest.admits_join(),
             _ => Ok(()),
+        }
+    }
+
+    /// Why the participant may not stay, once what it was let in for holds no more. Asked for every delivery, so
+    /// it is one look unless somebody else is to be woken.
+    fn withdrawn(&mut self, cx: &Context<'_>) -> Option<Withdrawn> {
+        if matches!(self.part, Part::Nobody) || !self.identity.is_proved() {
+            return None;
+        }
+        if self.known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            return self.identity.withdrawn();
+        }
+        match self.identity.poll_withdrawn(cx) {
+            Poll::Ready(withdrawn) => Some(withdrawn),
+            Poll::Pending => None,
         }
     }
 
@@ -281,7 +299,11 @@ impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Future for Listening<I> 
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        // First: what has come has woken us, and will not do so again.
+        // Before anything of theirs is taken in.
+        if let Some(withdrawn) = this.withdrawn(cx) {
+            this.end(None, Some(status::of_withdrawal(withdrawn)));
+        }
+        // First of the rest: what has come has woken us, and will not do so again.
         this.listen(cx);
         if matches!(this.part, Part::Stranger) && this.visit.poll_closing(cx).is_ready() {
             this.end(None, Some(status::of_fault(&Fault::Closing)));

@@ -23,14 +23,15 @@
 
 use super::{
     bucket::Bucket,
+    denials::Denials,
     guest::Guest,
     pass::{Cut, Role},
     server::Limits,
 };
 use crate::chat::Fault;
 use crate::hub::Hub;
-use crate::keys::Denied;
-use crate::telemetry::metrics::Metrics;
+use crate::keys::{Denied, Identity};
+use crate::telemetry::{audit, metrics::Metrics};
 use slab::Slab;
 use std::{
     collections::BTreeMap,
@@ -50,6 +51,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// How many requests a second that show nothing which holds have a log line each.
 const DENIALS: u32 = 20;
+/// How many who are let in have a line each in a second.
+const LET_IN: u32 = 100;
 /// The bits of an IPv6 address that say which network it is in: the rest is the client's to choose.
 const NETWORK_BITS: u32 = 64;
 
@@ -85,7 +88,11 @@ struct Book {
     services: u32,
     attempts: Bucket,
     joins: Bucket,
-    denials: Bucket,
+    denials: Denials,
+    denial_lines: Bucket,
+    let_in_lines: Bucket,
+    /// Those who were let in since the last line about them, and had none of their own.
+    more_let_in: u64,
     unsaid: Unsaid,
     said: Option<Instant>,
 }
@@ -120,7 +127,10 @@ impl Door {
             services: 0,
             attempts: Bucket::default(),
             joins: Bucket::default(),
-            denials: Bucket::default(),
+            denials: Denials::default(),
+            denial_lines: Bucket::default(),
+            let_in_lines: Bucket::default(),
+            more_let_in: 0,
             unsaid: Unsaid::default(),
             said: None,
         });
@@ -170,15 +180,33 @@ impl Door {
     }
 
     /// Counts that a request from there was refused for what it showed, and tells the operator: each in a line
-    /// of its own, unless there are so many that somebody means to fill the log.
-    pub(super) fn denied(&self, peer: SocketAddr, denied: Denied) {
+    /// of its own, unless there are so many that somebody means to fill the log. False if there were too many
+    /// from that address.
+    pub(super) fn denied(&self, peer: SocketAddr, denied: Denied) -> bool {
         self.metrics.denied(denied.label());
+        let now = Instant::now();
         let mut book = self.lock();
-        if book.denials.admits_at(Instant::now(), DENIALS, DENIALS) {
+        let is_within = book.denials.admit(network(peer.ip()), now);
+        if book.denial_lines.admits_at(now, DENIALS, DENIALS) {
             drop(book);
-            tracing::info!("Refused a request from {peer}: {denied}");
+            audit::refused(peer, denied.by(), denied.label(), denied);
         } else {
             book.unsaid.denied += 1;
+        }
+        is_within
+    }
+
+    /// Writes down that somebody came in under this name, if they had to show anything for it.
+    pub(super) fn let_in(&self, identity: &Identity, name: &str) {
+        if !identity.is_proved() {
+            return;
+        }
+        let mut book = self.lock();
+        if book.let_in_lines.admits_at(Instant::now(), LET_IN, LET_IN) {
+            drop(book);
+            identity.note_let_in(name);
+        } else {
+            book.more_let_in += 1;
         }
     }
 
@@ -288,6 +316,10 @@ impl Door {
         self.metrics.connections_timed_out(cut);
         let mut book = self.lock();
         book.unsaid.cut += cut;
+        let more_let_in = std::mem::take(&mut book.more_let_in);
+        if more_let_in > 0 {
+            audit::more_let_in(more_let_in);
+        }
         if book.said.is_some_and(|said| now.duration_since(said) < BETWEEN_LINES) {
             return;
         }

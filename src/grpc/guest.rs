@@ -5,13 +5,15 @@
 //! of them together is the [`Door`]'s.
 
 use super::{
+    bucket::Bucket,
+    denials::{ON_CONNECTION, UNHEEDED},
     door::Door,
     pass::{Cut, Pass, Role},
     server::Limits,
 };
 use crate::chat::{Act, Fault, Seat};
 use crate::hub::Hub;
-use crate::keys::Denied;
+use crate::keys::{Denied, Identity};
 use crate::wire::Inbound;
 use futures_util::task::AtomicWaker;
 use slab::Slab;
@@ -61,6 +63,10 @@ struct Using {
     requests: Slab<Request>,
     /// When it was last seen to be of use.
     last: Instant,
+    /// What was refused on it.
+    denials: Bucket,
+    /// How much beyond what may be.
+    unheeded: u32,
 }
 
 /// A request under way.
@@ -81,7 +87,9 @@ pub(super) struct Chair {
 impl Guest {
     /// For the door, which has counted it.
     pub(super) fn new(door: Arc<Door>, address: IpAddr, key: usize) -> Self {
-        let using = Mutex::new(Using { requests: Slab::new(), last: Instant::now() });
+        let (requests, denials) = (Slab::new(), Bucket::default());
+        let using = Using { requests, last: Instant::now(), denials, unheeded: 0 };
+        let using = Mutex::new(using);
         let (task, is_to_go) = (OnceLock::new(), AtomicBool::new(false));
         let connection = AtomicWaker::new();
         Self { door, address, key, using, task, is_to_go, connection }
@@ -169,9 +177,30 @@ impl Guest {
         self.door.admits_join(self.address)
     }
 
-    /// Notes that a request from there was refused for what it showed.
-    pub(super) fn denied(&self, peer: SocketAddr, denied: Denied) {
-        self.door.denied(peer, denied);
+    /// Notes that a request from there was refused for what it showed. False if there were too many: then the
+    /// connection is told to go, and cut if it goes on.
+    pub(super) fn denied(&self, peer: SocketAddr, denied: Denied) -> bool {
+        let is_within = self.door.denied(peer, denied);
+        let mut using = self.lock();
+        if ON_CONNECTION.admits(&mut using.denials, Instant::now()) && is_within {
+            return true;
+        }
+        using.unheeded = using.unheeded.saturating_add(1);
+        // Proxies put strangers and participants on one connection.
+        let has_seats = using.requests.iter().any(|(_, request)| request.role.seat().is_some());
+        let is_to_be_cut = using.unheeded > UNHEEDED && !has_seats;
+        drop(using);
+        if is_to_be_cut {
+            self.cut();
+        } else if !self.is_to_go.swap(true, Ordering::SeqCst) {
+            self.connection.wake();
+        }
+        false
+    }
+
+    /// Notes that somebody came in under this name.
+    pub(super) fn let_in(&self, identity: &Identity, name: &str) {
+        self.door.let_in(identity, name);
     }
 
     /// Notes that a request was refused, and why.

@@ -6,6 +6,7 @@
 mod bucket;
 mod connection;
 mod conversation;
+mod denials;
 mod door;
 mod gate;
 mod guest;

@@ -7,11 +7,12 @@
 //! see [`response`](super::response). And it is not behind tonic's router, which boxes bodies three
 //! times over: each box is asked for each delivery. Requests are read by tonic.
 //!
-//! What holds for every request, whoever it is for, is judged here first: how large its headers are, and
-//! how many there are on its connection. Whoever then does not show what the server asks for gets a status
-//! and nothing else: no message of theirs is read, no event of the room follows, and reflection is not
-//! answered either. The health service is, since who asks it is an orchestrator without a name, and it
-//! says no more than yes or no.
+//! What holds for every request, whoever it is for, is judged here first: that it is gRPC, how large its
+//! headers are, and how many there are on its connection. What is no gRPC is none of ours, and least of all
+//! what a page in a browser may send to anywhere without being asked who it is: it gets a bare 415. Whoever
+//! then does not show what the server asks for gets a status and nothing else: no message of theirs is
+//! read, no event of the room follows, and reflection is not answered either. The health service is, since
+//! who asks it is an orchestrator without a name, and it says no more than yes or no.
 
 use super::{
     conversation::{self, Setting},
@@ -26,12 +27,13 @@ use super::{
     status,
 };
 use crate::hub::Hub;
-use crate::keys::{Access, Certified, Denied, Identity};
+use crate::keys::{Access, Certified, Identity};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::RoomDecoder;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{
-    HeaderMap, HeaderValue, Request,
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use http_body::{Frame, SizeHint};
@@ -55,6 +57,10 @@ pub(super) const HEALTH: &str = "/grpc.health.v1.Health/";
 const ENCODING: &str = "grpc-encoding";
 /// How a response says which compressions it would have taken.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+
+/// The types of a request's body that are gRPC.
+const GRPC: &[u8] = b"application/grpc";
+const GRPC_PROTO: &[u8] = b"application/grpc+proto";
 
 /// What HTTP/2 adds to the size of each header.
 const HEADER_OVERHEAD: usize = 32;
@@ -88,6 +94,8 @@ pub(super) struct ForGuest {
 pub(super) struct Kept {
     body: Either<Response, Body>,
     _pass: Option<Pass>,
+    /// Who it is for, unless the body sees to that itself.
+    identity: Identity,
 }
 
 impl Services {
@@ -115,11 +123,12 @@ impl Services {
 
 impl ForGuest {
     /// Who a request is from.
-    fn judge(&self, request: &Request<Incoming>) -> Result<Identity, Denied> {
+    fn judge(&self, request: &Request<Incoming>) -> Result<Identity, Status> {
         let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let access = &self.services.access;
-        access.judge(&self.certified, authorization).inspect_err(|denied| {
-            self.guest.denied(self.peer, *denied);
+        let judged = self.services.access.admit(self.peer, &self.certified, authorization);
+        judged.map_err(|denied| match self.guest.denied(self.peer, denied) {
+            true => status::of_denial(denied),
+            false => status::of_too_many_denials(denied),
         })
     }
 
@@ -130,7 +139,7 @@ impl ForGuest {
         // Who asks for health is an orchestrator without a name.
         let identity = match path.starts_with(HEALTH) {
             true => Identity::default(),
-            false => self.judge(request).map_err(status::of_denial)?,
+            false => self.judge(request)?,
         };
         let pass = self.guest.pass().ok_or_else(|| self.one_too_many())?;
         Ok((pass, identity))
@@ -176,10 +185,24 @@ impl ForGuest {
         let (listening, conversation) = conversation::begin(setting, inbound, gate.waker());
         self.nursery.accompany(listening);
         let body = Response::new(conversation, gate, Arc::clone(&self.flow.cork));
-        let mut answer = http::Response::new(Kept { body: Either::Left(body), _pass: None });
+        let (body, identity) = (Either::Left(body), Identity::default());
+        let mut answer = http::Response::new(Kept { body, _pass: None, identity });
         answer.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
         answer
     }
+}
+
+/// Whether a request is one of gRPC over HTTP/2: a POST, of this type, with or without the name of the encoding
+/// that is meant anyway, and with any parameters.
+fn is_grpc(request: &Request<Incoming>) -> bool {
+    let mut types = request.headers().get_all(CONTENT_TYPE).iter();
+    let (Some(named), None) = (types.next(), types.next()) else { return false };
+    request.method() == Method::POST && is_grpc_type(named.as_bytes())
+}
+
+fn is_grpc_type(named: &[u8]) -> bool {
+    let kind = named.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    [GRPC, GRPC_PROTO].iter().any(|grpc| kind.eq_ignore_ascii_case(grpc))
 }
 
 fn is_compressed(headers: &HeaderMap) -> bool {
@@ -197,7 +220,12 @@ fn header_bytes(request: &Request<Incoming>) -> usize {
 
 impl Kept {
     pub(super) fn tonic(body: Body, pass: impl Into<Option<Pass>>) -> Self {
-        Self { body: Either::Right(body), _pass: pass.into() }
+        Self { body: Either::Right(body), _pass: pass.into(), identity: Identity::default() }
+    }
+
+    /// The same, for as long as it is for somebody with this identity.
+    fn of(self, identity: Identity) -> Self {
+        Self { identity, ..self }
     }
 }
 
@@ -209,7 +237,19 @@ impl http_body::Body for Kept {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let this = self.get_mut();
+        if this.identity.is_proved()
+            && let Poll::Ready(withdrawn) = this.identity.poll_withdrawn(cx)
+        {
+            // Nothing follows the trailers.
+            this.identity = Identity::default();
+            this.body = Either::Right(Body::empty());
+            let mut trailers = HeaderMap::new();
+            // A sentence of ours can stand in a header.
+            let _ = status::of_withdrawal(withdrawn).add_header(&mut trailers);
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        Pin::new(&mut this.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -227,6 +267,12 @@ impl hyper::service::Service<Request<Incoming>> for ForGuest {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if !is_grpc(&request) {
+            self.guest.request_refused("not_grpc");
+            let mut refusal = http::Response::new(Kept::tonic(Body::empty(), None));
+            *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Box::pin(ready(Ok(refusal)));
+        }
         let (pass, identity) = match self.admit(&request) {
             Ok(admitted) => admitted,
             Err(status) => {
@@ -238,6 +284,27 @@ impl hyper::service::Service<Request<Incoming>> for ForGuest {
             return Box::pin(ready(Ok(self.chat(request, pass, identity))));
         }
         self.nursery.accompany(pass.overseer());
-        Box::pin(self.services.others.clone().answer(request, pass))
+        let answer = self.services.others.clone().answer(request, pass);
+        Box::pin(answer.map(|answer| answer.map(|answer| answer.map(|it| it.of(identity)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_has_two_names_and_parameters() {
+        for grpc in ["application/grpc", "application/grpc+proto", "APPLICATION/GRPC;charset=utf-8"]
+        {
+            assert!(is_grpc_type(grpc.as_bytes()), "{grpc}");
+        }
+        let others =
+            ["", "text/plain", "application/grpcx", "application/grpc-web", "application/json"];
+        for other in
+            others.into_iter().chain(["application/grpc+json", "application/grpc-web+proto"])
+        {
+            assert!(!is_grpc_type(other.as_bytes()), "{other}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! person on the text, which is the fault's own sentence.
 
 use crate::chat::{Departure, Fault};
-use crate::keys::Denied;
+use crate::keys::{Denied, Withdrawn};
 use std::time::Duration;
 use tonic::{Code, Status};
 
@@ -50,6 +50,20 @@ pub fn of_denial(denied: Denied) -> Status {
 #[must_use]
 pub fn of_lateness(timeout: Duration) -> Status {
     Status::deadline_exceeded(format!("nobody has connected on this stream within {timeout:?}"))
+}
+
+/// The same of one too many.
+#[must_use]
+pub fn of_too_many_denials(denied: Denied) -> Status {
+    Status::resource_exhausted(format!(
+        "too many requests were refused; wait a while before the next: {denied}"
+    ))
+}
+
+/// The status of a stream that was let in for something that holds no more.
+#[must_use]
+pub fn of_withdrawal(withdrawn: Withdrawn) -> Status {
+    Status::unauthenticated(withdrawn.to_string())
 }
 
 /// The status that a departure ends a stream with; nothing if it ends well.

@@ -61,9 +61,10 @@ impl Wicket {
         self.door.set_limits(limits);
     }
 
-    /// Counts and logs that a request from there was refused for what it showed.
-    pub fn denied(&self, peer: SocketAddr, denied: Denied) {
-        self.door.denied(peer, denied);
+    /// Counts and logs that a request from there was refused for what it showed. False if there were too many.
+    #[must_use]
+    pub fn denied(&self, peer: SocketAddr, denied: Denied) -> bool {
+        self.door.denied(peer, denied)
     }
 
     /// A connection from there; nothing if there are as many as there may be.

@@ -361,8 +361,8 @@ impl Hub {
         self.shared.readers.wake_all();
     }
 
-    /// Has the leave announced of whoever still sits here, now that the stream is gone.
-    fn part(&self, seat: Seat) {
+    /// Has the leave announced of whoever still sits here, now that the stream is gone or is to go.
+    pub fn part(&self, seat: Seat) {
         self.take_out(&mut self.lock(), seat, Departure::Lost);
         self.shared.readers.wake_all();
     }

@@ -5,18 +5,20 @@
 //! it is for. With neither, everybody may be anybody.
 //!
 //! The verdict is made for each stream, by the tokens in force then. The certificate was judged when the
-//! connection was made, and is asked again only whether it has expired since. A stream that is open stays
-//! open, whatever changes: to put somebody out, restart the server.
+//! connection was made, and is asked again only whether it has expired or been revoked since. A stream that
+//! is open ends when its token is struck out or its certificate revoked (`grants`), and stays whatever
+//! else changes: new authorities and an expiry are for those who come later.
 
 use super::{
-    certificate::Certified,
+    certificate::{Certificate, Certified},
     file::{KeyFault, Named},
+    grants::{Grants, Identity, Names, Shown, Taken, Withdrawn},
     live::{Live, Made},
     server::{Tls, TlsFiles},
     tokens::Tokens,
 };
-use crate::chat::{Fault, Participant};
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use crate::telemetry::audit::By;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
 /// The files that a server may be given.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Files {
     pub cert_and_key: Option<(PathBuf, PathBuf)>,
     /// The certificates of those who issue certificates to participants.
     pub client_ca: Option<PathBuf>,
+    /// The certificates that those have revoked.
+    pub crl: Option<PathBuf>,
     /// The tokens.
     pub tokens: Option<PathBuf>,
 }
@@ -37,12 +41,24 @@ pub struct Access(Arc<Shared>);
 struct Shared {
     tls: Option<Live<TlsFiles, Tls>>,
     tokens: Option<Live<Named, Tokens>>,
+    grants: Arc<Grants>,
     warnings: Vec<String>,
+}
+
+/// What a look at the files has found: what is new in force, or why it cannot be; and whose grants were
+/// withdrawn thereby.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) tls: Option<Result<Arc<Tls>, KeyFault>>,
+    pub(super) tokens: Option<Result<Arc<Tokens>, KeyFault>>,
+    pub(super) taken: Vec<Taken>,
 }
 
 impl Made<Tls> for TlsFiles {
     fn named(&self) -> Vec<&Named> {
-        [&self.cert, &self.key].into_iter().chain(&self.client_ca).collect()
+        // The last is not looked for without the one before it, so their places are always the same.
+        let crl = self.crl.as_ref().filter(|_| self.client_ca.is_some());
+        [&self.cert, &self.key].into_iter().chain(&self.client_ca).chain(crl).collect()
     }
 
     fn make(&self, contents: &[Vec<u8>]) -> Result<Tls, KeyFault> {
@@ -66,18 +82,19 @@ impl Access {
     /// # Errors
     /// With the first file that cannot be used, and why.
     pub fn load(files: Files) -> Result<Self, KeyFault> {
-        let Files { cert_and_key, client_ca, tokens } = files;
+        let Files { cert_and_key, client_ca, crl, tokens } = files;
         let tls = cert_and_key.map(|(cert, key)| TlsFiles {
             cert: Named::new("grpc.tls.cert", cert),
             key: Named::new("grpc.tls.key", key),
             client_ca: client_ca.map(|path| Named::new("grpc.tls.client_ca", path)),
+            crl: crl.map(|path| Named::new("grpc.tls.crl", path)),
         });
         let tokens = tokens.map(|path| Named::new("auth.tokens", path));
         let secrets = tls.iter().map(|tls| &tls.key).chain(&tokens);
         let warnings = secrets.filter_map(Named::exposed).collect();
         let tls = tls.map(Live::start).transpose()?;
         let tokens = tokens.map(Live::start).transpose()?;
-        Ok(Self(Arc::new(Shared { tls, tokens, warnings })))
+        Ok(Self(Arc::new(Shared { tls, tokens, warnings, grants: Arc::default() })))
     }
 
     /// What is not wrong with the files, but unwise.
@@ -104,12 +121,26 @@ impl Access {
         self.0.tokens.is_none() && self.tls().is_none_or(|tls| !tls.asks_for_certificates())
     }
 
-    pub(super) fn live_tls(&self) -> Option<&Live<TlsFiles, Tls>> {
-        self.0.tls.as_ref()
+    /// Whether there is anything that may change.
+    pub(super) fn has_files(&self) -> bool {
+        self.0.tls.is_some() || self.0.tokens.is_some()
     }
 
-    pub(super) fn live_tokens(&self) -> Option<&Live<Named, Tokens>> {
-        self.0.tokens.as_ref()
+    /// Looks at the files, and puts what is new into force: for newcomers, and for those who came in with
+    /// what does not hold any more. It reads files, so it may take its time.
+    pub(super) fn look(&self, is_settled: bool) -> Looked {
+        let tls = self.0.tls.as_ref().and_then(|live| live.look(is_settled));
+        let tokens = self.0.tokens.as_ref().and_then(|live| live.look(is_settled));
+        let is_new = matches!(tls, Some(Ok(_))) || matches!(tokens, Some(Ok(_)));
+        let taken = match is_new {
+            true => {
+                let (tls, tokens) = (self.tls(), self.tokens());
+                let weigh = |shown: &Shown| withdrawal(tls.as_deref(), tokens.as_deref(), shown);
+                self.0.grants.withdraw(weigh)
+            }
+            false => Vec::new(),
+        };
+        Looked { tls, tokens, taken }
     }
 
     /// The verdict on a stream: on what its connection has shown, and on the value of its metadata
@@ -122,22 +153,83 @@ impl Access {
         certified: &Certified,
         authorization: Option<&[u8]>,
     ) -> Result<Identity, Denied> {
-        let mut identity = Identity::default();
+        self.weigh(certified, authorization).map(|(names, _)| Identity::of(names))
+    }
+
+    /// The same for a stream that is to end when what it was let in for does not hold any more.
+    ///
+    /// # Errors
+    /// With why nobody is let in with that.
+    pub fn admit(
+        &self,
+        peer: SocketAddr,
+        certified: &Certified,
+        authorization: Option<&[u8]>,
+    ) -> Result<Identity, Denied> {
+        let (names, shown) = self.weigh(certified, authorization)?;
+        let Some(names) = names else { return Ok(Identity::default()) };
+        let identity = self.0.grants.enter(peer, names, shown.clone());
+        // Files may have changed before it was entered, and then nobody else weighs it.
+        match withdrawal(self.tls().as_deref(), self.tokens().as_deref(), &shown) {
+            None => Ok(identity),
+            Some(Withdrawn::Token) => Err(Denied::UnknownToken),
+            Some(Withdrawn::Certificate) => Err(Denied::RevokedCertificate),
+        }
+    }
+
+    /// The names that somebody may have, and what they were proved with; none if nobody has to prove any.
+    fn weigh(
+        &self,
+        certified: &Certified,
+        authorization: Option<&[u8]>,
+    ) -> Result<(Option<Names>, Shown), Denied> {
+        let (mut names, mut shown) = (None, Shown::default());
         match certified {
             Certified::Unasked => {}
             Certified::Fails(denied) => return Err(*denied),
             Certified::Holds(certificate) if certificate.has_expired(SystemTime::now()) => {
                 return Err(Denied::ExpiredCertificate);
             }
-            Certified::Holds(certificate) => identity.0 = Some(Arc::clone(&certificate.names)),
+            Certified::Holds(certificate) => {
+                if self.tls().is_some_and(|tls| is_revoked(&tls, certificate)) {
+                    return Err(Denied::RevokedCertificate);
+                }
+                names = Some(Arc::clone(&certificate.names));
+                shown.certificate = Some(Arc::clone(certificate));
+            }
         }
         if let Some(tokens) = self.tokens() {
             let token = bearer(authorization.ok_or(Denied::NoToken)?)?;
-            let names = tokens.holder(token).ok_or(Denied::UnknownToken)?;
-            identity = identity.and(names)?;
+            let (hash, its) = tokens.holder(token).ok_or(Denied::UnknownToken)?;
+            names = Some(common(names, &its)?);
+            shown.token = Some((hash, its));
         }
-        Ok(identity)
+        Ok((names, shown))
     }
+}
+
+/// Why what was shown does not hold, by what is in force now; nothing if it does.
+fn withdrawal(tls: Option<&Tls>, tokens: Option<&Tokens>, shown: &Shown) -> Option<Withdrawn> {
+    if let Some((hash, names)) = &shown.token {
+        // A token that the list gives to somebody else now is no proof of the old name.
+        let holder = tokens.and_then(|tokens| tokens.holder_of(hash));
+        if holder.is_none_or(|holder| holder != names) {
+            return Some(Withdrawn::Token);
+        }
+    }
+    let certificate = shown.certificate.as_ref()?;
+    is_revoked(tls?, certificate).then_some(Withdrawn::Certificate)
+}
+
+fn is_revoked(tls: &Tls, certificate: &Certificate) -> bool {
+    tls.revoked.as_ref().is_some_and(|revoked| revoked.has_any(&certificate.ids))
+}
+
+/// The names that are among both; those of the token if there are no others.
+fn common(own: Option<Names>, its: &Names) -> Result<Names, Denied> {
+    let Some(own) = own else { return Ok(Arc::clone(its)) };
+    let both: Vec<_> = own.iter().filter(|name| its.contains(name)).cloned().collect();
+    if both.is_empty() { Err(Denied::DifferentNames) } else { Ok(both.into()) }
 }
 
 /// The token in a value such as `Bearer chittychat_…`.
@@ -148,33 +240,6 @@ fn bearer(authorization: &[u8]) -> Result<&[u8], Denied> {
         return Err(Denied::MalformedToken);
     }
     Ok(token)
-}
-
-/// The names that somebody may join under; the default is any.
-#[derive(Clone, Debug, Default)]
-pub struct Identity(Option<Arc<[Box<str>]>>);
-
-impl Identity {
-    /// The names that are also among these.
-    fn and(self, names: Arc<[Box<str>]>) -> Result<Self, Denied> {
-        let Some(own) = self.0 else { return Ok(Self(Some(names))) };
-        let both: Vec<_> = own.iter().filter(|name| names.contains(name)).cloned().collect();
-        if both.is_empty() { Err(Denied::DifferentNames) } else { Ok(Self(Some(both.into()))) }
-    }
-
-    /// Whether somebody with this identity may be this participant. Address and port are labels, and
-    /// free.
-    ///
-    /// # Errors
-    /// [`Fault::NotYourName`] if not.
-    pub fn may_be(&self, who: &Participant) -> Result<(), Fault> {
-        match &self.0 {
-            Some(names) if !names.iter().any(|name| **name == *who.name()) => {
-                Err(Fault::NotYourName { name: who.name().into(), yours: Arc::clone(names) })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Why nobody is let in. Each is a sentence that says what to do.
@@ -199,6 +264,14 @@ pub enum Denied {
         "the client certificate cannot be used to authenticate a client; use one that is for that"
     )]
     UnusableCertificate,
+    /// Its issuer's list names it.
+    #[error("the client certificate was revoked; ask for another")]
+    RevokedCertificate,
+    /// There are lists, and none of its issuer's.
+    #[error(
+        "this server has no revocation list of whoever issued the client certificate; tell whoever runs it"
+    )]
+    UnknownRevocation,
     /// It has neither a common name nor a DNS name.
     #[error("the client certificate names nobody; it needs a common name or a DNS name")]
     NamelessCertificate,
@@ -218,12 +291,14 @@ pub enum Denied {
 
 impl Denied {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NoCertificate,
         Self::UnknownIssuer,
         Self::ExpiredCertificate,
         Self::EarlyCertificate,
         Self::UnusableCertificate,
+        Self::RevokedCertificate,
+        Self::UnknownRevocation,
         Self::NamelessCertificate,
         Self::NoToken,
         Self::MalformedToken,
@@ -240,11 +315,30 @@ impl Denied {
             Self::ExpiredCertificate => "expired_certificate",
             Self::EarlyCertificate => "early_certificate",
             Self::UnusableCertificate => "unusable_certificate",
+            Self::RevokedCertificate => "revoked_certificate",
+            Self::UnknownRevocation => "unknown_revocation",
             Self::NamelessCertificate => "nameless_certificate",
             Self::NoToken => "no_token",
             Self::MalformedToken => "malformed_token",
             Self::UnknownToken => "unknown_token",
             Self::DifferentNames => "different_names",
+        }
+    }
+
+    /// What was shown, for the audit.
+    #[must_use]
+    pub fn by(self) -> By {
+        match self {
+            Self::NoCertificate | Self::NoToken => By::None,
+            Self::MalformedToken | Self::UnknownToken => By::Token,
+            Self::DifferentNames => By::Both,
+            Self::UnknownIssuer
+            | Self::ExpiredCertificate
+            | Self::EarlyCertificate
+            | Self::UnusableCertificate
+            | Self::RevokedCertificate
+            | Self::UnknownRevocation
+            | Self::NamelessCertificate => By::Certificate,
         }
     }
 }
@@ -258,29 +352,12 @@ mod tests {
         names.iter().map(|name| Box::from(*name)).collect()
     }
 
-    fn anton() -> Participant {
-        Participant::new("Anton", "::1", 1).expect("legal")
-    }
-
-    #[test]
-    fn a_name_is_ones_own_letter_by_letter() {
-        assert_eq!(Identity::default().may_be(&anton()), Ok(()));
-        assert_eq!(Identity(Some(names(&["Bjarke", "Anton"]))).may_be(&anton()), Ok(()));
-        for others in [&["anton"][..], &["Anton "], &["*"], &["Anton\0"], &[]] {
-            let refused = Identity(Some(names(others))).may_be(&anton());
-            let fault = Fault::NotYourName { name: "Anton".into(), yours: names(others) };
-            assert_eq!(refused, Err(fault));
-        }
-    }
-
     #[test]
     fn with_two_proofs_only_the_names_of_both_are_ones_own() {
-        let own = || Identity(Some(names(&["Anton", "Bjarke"])));
-        let both = own().and(names(&["Casper", "Anton"])).expect("one name is in both");
-        assert_eq!(both.0, Some(names(&["Anton"])));
-        assert_eq!(own().and(names(&["Casper"])).expect_err("none is"), Denied::DifferentNames);
-        let token = Identity::default().and(names(&["Casper"])).expect("it is the only proof");
-        assert_eq!(token.0, Some(names(&["Casper"])));
+        let own = || Some(names(&["Anton", "Bjarke"]));
+        assert_eq!(common(own(), &names(&["Casper", "Anton"])), Ok(names(&["Anton"])));
+        assert_eq!(common(own(), &names(&["Casper"])), Err(Denied::DifferentNames));
+        assert_eq!(common(None, &names(&["Casper"])), Ok(names(&["Casper"])), "the only proof");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! It is read only once somebody has verified it; nothing here verifies anything.
 
-use super::access::Denied;
+use super::{access::Denied, revoked::CertificateId};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -32,11 +32,13 @@ pub struct Certificate {
     pub(super) names: Arc<[Box<str>]>,
     /// When it ends.
     pub(super) not_after: SystemTime,
+    /// Which one it is, and which those are that were shown with it.
+    pub(super) ids: Box<[CertificateId]>,
 }
 
 impl Certificate {
-    /// Reads one. None if that is no certificate.
-    pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
+    /// Reads one, and of those that were shown with it which they are. None if that is no certificate.
+    pub(super) fn read(der: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let mut names: Vec<Box<str>> = Vec::new();
         let mut note = |name: &str| {
@@ -55,7 +57,10 @@ impl Certificate {
         }
         let not_after = certificate.validity().not_after.timestamp();
         let not_after = UNIX_EPOCH + Duration::from_secs(u64::try_from(not_after).unwrap_or(0));
-        Some(Self { names: names.into(), not_after })
+        let others = others.iter().filter_map(|der| X509Certificate::from_der(der).ok());
+        let all = [certificate].into_iter().chain(others.map(|(_, certificate)| certificate));
+        let ids = all.map(|it| CertificateId::new(it.issuer().as_raw(), it.raw_serial())).collect();
+        Some(Self { names: names.into(), not_after, ids })
     }
 
     /// True if it has ended by then.

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio_rustls::rustls::pki_types::{
-    CertificateDer, PrivateKeyDer,
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
     pem::{Error as PemError, PemObject as _},
 };
 
@@ -89,6 +89,19 @@ impl Named {
             return Err(self.not_pem(&PemError::NoItemsFound, "certificate"));
         }
         Ok(certificates)
+    }
+
+    /// The revocation lists in a PEM file: at least one.
+    pub(super) fn revocation_lists(
+        &self,
+        bytes: &[u8],
+    ) -> Result<Vec<CertificateRevocationListDer<'static>>, KeyFault> {
+        let read: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(bytes).collect();
+        let lists = read.map_err(|error| self.not_pem(&error, "revocation list"))?;
+        if lists.is_empty() {
+            return Err(self.not_pem(&PemError::NoItemsFound, "revocation list"));
+        }
+        Ok(lists)
     }
 
     /// The first private key in a PEM file.

@@ -43,6 +43,8 @@ pub(super) trait Made<T> {
 /// What was seen of the files so far.
 struct Seen {
     judged: Contents,
+    /// Whether that could be put into force.
+    is_good: bool,
     /// What has not been judged yet, because it is new.
     latest: Option<Contents>,
 }
@@ -52,7 +54,7 @@ impl<F: Made<T>, T> Live<F, T> {
     pub(super) fn start(files: F) -> Result<Self, KeyFault> {
         let contents = read(&files)?;
         let made = files.make(&contents)?;
-        let seen = Mutex::new(Seen { judged: Ok(contents), latest: None });
+        let seen = Mutex::new(Seen { judged: Ok(contents), is_good: true, latest: None });
         Ok(Self { files, current: RwLock::new(Arc::new(made)), seen })
     }
 
@@ -62,21 +64,23 @@ impl<F: Made<T>, T> Live<F, T> {
     }
 
     /// Looks at the files. None if there is nothing new to say; otherwise what is in force from now
-    /// on, or why what the files hold cannot be. What is new is judged when it has come to rest, or
-    /// else at once. It reads files, so it may take its time.
-    pub(super) fn look(&self, at_once: bool) -> Option<Result<Arc<T>, KeyFault>> {
+    /// on, or why what the files hold cannot be. It reads files, so it may take its time.
+    ///
+    /// With `is_settled`, somebody says that the files are as they are meant to be: they are judged at once,
+    /// and what is wrong with them is said again.
+    pub(super) fn look(&self, is_settled: bool) -> Option<Result<Arc<T>, KeyFault>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let contents = read(&self.files);
-        if contents == seen.judged {
+        if contents == seen.judged && (seen.is_good || !is_settled) {
             seen.latest = None;
             return None;
         }
-        if !at_once && seen.latest.as_ref() != Some(&contents) {
+        if !is_settled && seen.latest.as_ref() != Some(&contents) {
             seen.latest = Some(contents);
             return None;
         }
         let made = contents.as_ref().map_err(Clone::clone).and_then(|it| self.files.make(it));
-        *seen = Seen { judged: contents, latest: None };
+        *seen = Seen { judged: contents, is_good: made.is_ok(), latest: None };
         Some(made.map(|made| {
             let made = Arc::new(made);
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);
@@ -148,5 +152,14 @@ mod tests {
         write("two", "new");
         assert_eq!(look(), None);
         assert_eq!(look(), Some(Ok("new".into())), "as it was, but it was bad meanwhile");
+
+        // Somebody says that it is all there.
+        assert!(live.look(true).is_none(), "it is in force");
+        write("one", "other");
+        assert!(live.look(true).is_some_and(|judged| judged.is_err()));
+        assert!(live.look(true).is_some_and(|judged| judged.is_err()), "said again");
+        write("two", "other");
+        let judged = live.look(true).expect("it is judged at once").expect("it is good");
+        assert_eq!((judged.as_str(), live.get().as_str()), ("other", "other"));
     }
 }

@@ -11,21 +11,24 @@
 //!
 //! Reading order: [`Named`] (a file that a setting names), `certificate` (what one says), `server`
 //! (how the server shakes hands), [`tokens`], [`access`] (all of it together, and the verdict on a
-//! peer), `live` and [`watch`](watch()) (what happens when a file changes), [`Credentials`] (what a
-//! participant brings).
+//! peer), `grants` and `revoked` (who is in, and loses what it came in with), `live` and [`watch`](watch())
+//! (what happens when a file changes), [`Credentials`] (what a participant brings).
 
 pub mod access;
 mod certificate;
 mod credentials;
 mod file;
+mod grants;
 mod live;
+mod revoked;
 mod server;
 pub mod tokens;
 mod watch;
 
-pub use access::{Access, Denied, Files, Identity};
+pub use access::{Access, Denied, Files};
 pub use certificate::Certified;
 pub use credentials::{Bearer, Credentials, Loaded};
 pub use file::{KeyFault, Named};
+pub use grants::{Identity, Withdrawn};
 pub use server::{HandshakeFault, Tls};
-pub use watch::{reload, watch};
+pub use watch::{Reloaded, reload, watch};

@@ -10,6 +10,9 @@
 //! in favour (`grpc::service`). What it costs is that a stranger may hold a connection, as one may that
 //! never says anything; both are bounded alike.
 //!
+//! If there are lists of revoked certificates, the verifier asks them, and they must be signed by whoever
+//! has issued the certificate. Who is in already is asked about again when they change: see `revoked`.
+//!
 //! A resumed session carries the certificate of the first one, and is judged again all the same: what
 //! has expired or whose issuer is trusted no more since then is seen.
 //!
@@ -20,6 +23,7 @@ use super::{
     access::Denied,
     certificate::{Certificate, Certified},
     file::{KeyFault, Named},
+    revoked::Revoked,
 };
 use std::{io, sync::Arc, time::Duration, time::SystemTime};
 use tokio::{
@@ -33,9 +37,9 @@ use tokio_rustls::{
         ServerConfig, SignatureScheme,
         client::danger::HandshakeSignatureValid,
         crypto::{CryptoProvider, ring::default_provider},
-        pki_types::{CertificateDer, UnixTime},
+        pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime},
         server::{
-            WebPkiClientVerifier,
+            VerifierBuilderError, WebPkiClientVerifier,
             danger::{ClientCertVerified, ClientCertVerifier},
         },
         version::{TLS12, TLS13},
@@ -54,6 +58,8 @@ pub struct Tls {
     config: Arc<ServerConfig>,
     /// Judges the certificates of participants, if they are asked for any.
     judge: Option<Arc<dyn ClientCertVerifier>>,
+    /// The certificates that were revoked, if there are lists of them.
+    pub(super) revoked: Option<Revoked>,
     /// When the server's own certificate ends.
     pub(super) not_after: SystemTime,
 }
@@ -64,6 +70,8 @@ pub(super) struct TlsFiles {
     pub(super) cert: Named,
     pub(super) key: Named,
     pub(super) client_ca: Option<Named>,
+    /// Of no use without the one before.
+    pub(super) crl: Option<Named>,
 }
 
 /// Why a handshake came to nothing.
@@ -83,9 +91,9 @@ pub enum HandshakeFault {
 impl Tls {
     /// Reads what the files hold, in the order of [`TlsFiles`].
     pub(super) fn read(files: &TlsFiles, contents: &[Vec<u8>]) -> Result<Self, KeyFault> {
-        let TlsFiles { cert, key, client_ca } = files;
+        let TlsFiles { cert, key, client_ca, crl } = files;
         let chain = cert.certificates(&contents[0])?;
-        let own = Certificate::read(&chain[0])
+        let own = Certificate::read(&chain[0], &[])
             .ok_or_else(|| cert.fault("holds what is no X.509 certificate"))?;
         if own.has_expired(SystemTime::now()) {
             let ended = shown(own.not_after);
@@ -93,8 +101,14 @@ impl Tls {
         }
         let private = key.private_key(&contents[1])?;
         let provider = Arc::new(default_provider());
+        let listed = crl.as_ref().filter(|_| client_ca.is_some());
+        let lists = match listed {
+            Some(file) => file.revocation_lists(&contents[3])?,
+            None => Vec::new(),
+        };
+        let revoked = listed.map(|file| Revoked::read(file, &lists)).transpose()?;
         let judge = match client_ca {
-            Some(file) => Some(judge(file, &contents[2], &provider)?),
+            Some(ca) => Some(judge((ca, &contents[2]), (listed, lists), &provider)?),
             None => None,
         };
         let builder = ServerConfig::builder_with_provider(provider)
@@ -114,7 +128,7 @@ impl Tls {
             error => key.fault(format_args!("holds a key that cannot be used: {error}")),
         })?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self { config: Arc::new(config), judge, not_after: own.not_after })
+        Ok(Self { config: Arc::new(config), judge, revoked, not_after: own.not_after })
     }
 
     /// Whether participants are asked for a certificate.
@@ -151,7 +165,7 @@ impl Tls {
         if let Err(error) = judge.verify_client_cert(own, others, UnixTime::now()) {
             return Certified::Fails(denied(&error));
         }
-        match Certificate::read(own) {
+        match Certificate::read(own, others) {
             Some(certificate) if certificate.names.is_empty() => {
                 Certified::Fails(Denied::NamelessCertificate)
             }
@@ -161,16 +175,23 @@ impl Tls {
     }
 }
 
-/// What judges the certificates that these have issued.
+/// What judges the certificates that these have issued, by the lists of those that they have revoked. With
+/// any list, there has to be one of every issuer: a status that nobody knows is not a good one.
 fn judge(
-    file: &Named,
-    bytes: &[u8],
+    (ca, bytes): (&Named, &[u8]),
+    (crl, lists): (Option<&Named>, Vec<CertificateRevocationListDer<'static>>),
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, KeyFault> {
-    let roots = Arc::new(roots(file, bytes)?);
+    let roots = Arc::new(roots(ca, bytes)?);
     WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider))
+        .with_crls(lists)
         .build()
-        .map_err(|error| file.fault(format_args!("cannot be used: {error}")))
+        .map_err(|error| match (error, crl) {
+            (VerifierBuilderError::InvalidCrl(error), Some(crl)) => {
+                crl.fault(format_args!("holds a revocation list that cannot be used: {error:?}"))
+            }
+            (error, _) => ca.fault(format_args!("cannot be used: {error}")),
+        })
 }
 
 /// The certificates in a file, as those whose issue is trusted.
@@ -187,12 +208,19 @@ pub(super) fn roots(file: &Named, bytes: &[u8]) -> Result<RootCertStore, KeyFaul
 /// What the verifier's error means to whoever showed the certificate.
 fn denied(error: &Error) -> Denied {
     use CertificateError as Why;
-    let Error::InvalidCertificate(why) = error else { return Denied::UnusableCertificate };
+    let why = match error {
+        Error::InvalidCertificate(why) => why,
+        // A list that somebody else has signed is none.
+        Error::InvalidCertRevocationList(_) => return Denied::UnknownRevocation,
+        _ => return Denied::UnusableCertificate,
+    };
     match why {
         Why::Expired | Why::ExpiredContext { .. } => Denied::ExpiredCertificate,
         Why::NotValidYet | Why::NotValidYetContext { .. } => Denied::EarlyCertificate,
         // A signature that does not fit is an issuer of the right name with another key.
         Why::UnknownIssuer | Why::BadSignature => Denied::UnknownIssuer,
+        Why::Revoked => Denied::RevokedCertificate,
+        Why::UnknownRevocationStatus => Denied::UnknownRevocation,
         _ => Denied::UnusableCertificate,
     }
 }

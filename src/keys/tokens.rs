@@ -8,8 +8,10 @@
 //! people choose them. These tokens are 256 random bits ([`mint`]), so there is nothing to guess, and a
 //! server that anybody may ask must not pay for each question with a tenth of a second.
 //!
-//! A presented token is hashed and compared with every line in the same time, whether the first fits or
-//! none. Hashing alone would suffice, as nobody can choose a hash; both is cheap.
+//! A presented token is hashed once, and its hash is looked up in a sorted list: a refusal costs the same
+//! however many tokens there are. How long the search takes depends on the hashes and on nothing else, and
+//! a hash is no secret worth having: it leads to no token, since there are 2²⁵⁶ to try. What is found is
+//! compared in constant time all the same, because it is one comparison.
 
 use super::file::{KeyFault, Named};
 use crate::chat::{Participant, escape::Escaped};
@@ -18,7 +20,7 @@ use ring::{
     rand::{SecureRandom as _, SystemRandom},
 };
 use std::{fmt, fmt::Write as _, str, sync::Arc};
-use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+use subtle::ConstantTimeEq as _;
 
 /// The most lines with a token.
 const MAX_TOKENS: usize = 16_384;
@@ -29,9 +31,9 @@ const SCHEME: &str = "sha256:";
 /// How a token of ours begins, so that people and scanners know one when they see it.
 const MARK: &str = "chittychat_";
 
-type Hash = [u8; 32];
+pub(super) type Hash = [u8; 32];
 
-/// A list of tokens, by their hashes.
+/// A list of tokens, sorted by their hashes.
 #[derive(Debug, Default)]
 pub struct Tokens(Vec<(Hash, Arc<[Box<str>]>)>);
 
@@ -140,19 +142,20 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Whose token this is.
-    pub(super) fn holder(&self, token: &[u8]) -> Option<Arc<[Box<str>]>> {
+    /// Whose token this is, and its hash.
+    pub(super) fn holder(&self, token: &[u8]) -> Option<(Hash, Arc<[Box<str>]>)> {
         // How long it is, is no secret.
         if token.len() > MAX_TOKEN {
             return None;
         }
         let shown = hash(token);
-        let mut found = u64::MAX;
-        for (at, (hash, _)) in (0..).zip(&self.0) {
-            found.conditional_assign(&at, hash.ct_eq(&shown));
-        }
-        let (_, names) = self.0.get(usize::try_from(found).ok()?)?;
-        Some(Arc::clone(names))
+        self.holder_of(&shown).map(|names| (shown, Arc::clone(names)))
+    }
+
+    /// Whose token has this hash.
+    pub(super) fn holder_of(&self, shown: &Hash) -> Option<&Arc<[Box<str>]>> {
+        let (hash, names) = self.0.get(self.0.partition_point(|(hash, _)| hash < shown))?;
+        bool::from(hash.ct_eq(shown)).then_some(names)
     }
 }
 
@@ -175,7 +178,7 @@ mod tests {
         let lines = [&*anton.line, "# spare", "", &second.line, &anna.line].join("\n");
         let tokens = read(&lines).expect("the file is well-formed");
         let holder =
-            |token: &str| tokens.holder(token.as_bytes()).map(|names| names[0].to_string());
+            |token: &str| tokens.holder(token.as_bytes()).map(|(_, names)| names[0].to_string());
         assert_eq!(tokens.len(), 3);
         for (minted, name) in [(&anton, "Anton"), (&second, "Anton"), (&anna, "Anna Maria ø")] {
             assert_eq!(holder(&minted.token).as_deref(), Some(name));

@@ -1,13 +1,33 @@
-//! Looks at the files, again and again, and says what has changed.
+//! Looks at the files, again and again or when somebody asks, and says what has changed.
 
-use super::{access::Access, file::KeyFault, server::Tls, server::shown, tokens::Tokens};
+use super::{
+    access::{Access, Looked},
+    file::KeyFault,
+    grants::Taken,
+    server::{Tls, shown},
+    tokens::Tokens,
+};
 use crate::supervise::blocking;
-use crate::telemetry::metrics::Metrics;
-use std::{sync::Arc, time::Duration};
+use crate::telemetry::{audit, metrics::Metrics};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::time;
 
 /// How often. What is new is in force one or two of these later.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many streams that are ended at once have a line each in the audit; the others are counted.
+const LINES: usize = 100;
+
+/// What became of asking for the files to be read again.
+#[derive(Debug, Default)]
+pub struct Reloaded {
+    /// How many lists and certificates are newly in force.
+    pub loaded: usize,
+    /// Why others are not.
+    pub refused: Vec<KeyFault>,
+}
 
 /// Puts new files into force, for as long as it is polled; for ever, unless there are none to look at.
 ///
@@ -15,7 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// If it cannot look.
 pub async fn watch(access: Access, metrics: Arc<Metrics>) -> Result<(), String> {
     tell_expiry(&access, &metrics);
-    if access.live_tls().is_none() && access.live_tokens().is_none() {
+    let mut told = None;
+    tell_overdue(&access, &mut told);
+    if !access.has_files() {
         return Ok(());
     }
     let mut ticks = time::interval(LOOK_EVERY);
@@ -23,51 +45,74 @@ pub async fn watch(access: Access, metrics: Arc<Metrics>) -> Result<(), String> 
     loop {
         ticks.tick().await;
         look(&access, &metrics, false).await?;
+        tell_overdue(&access, &mut told);
     }
 }
 
-/// Looks at the files now, and judges what they hold at once: whoever asks for that has replaced all of
-/// them. What has become of it is told as for every look.
+/// Reads all files again now. Whoever asks says that they are as they are meant to be, so what is new is
+/// judged at once and what is wrong is said again.
 ///
 /// # Errors
-/// If it cannot look.
-pub async fn reload(access: &Access, metrics: &Metrics) -> Result<(), String> {
+/// If there is no thread to read them in.
+pub async fn reload(access: &Access, metrics: &Metrics) -> Result<Reloaded, String> {
     look(access, metrics, true).await
 }
 
-async fn look(access: &Access, metrics: &Metrics, at_once: bool) -> Result<(), String> {
+async fn look(access: &Access, metrics: &Metrics, is_settled: bool) -> Result<Reloaded, String> {
     let looking = access.clone();
-    let looked = blocking(move || {
-        let tls = looking.live_tls().and_then(|live| live.look(at_once));
-        (tls, looking.live_tokens().and_then(|live| live.look(at_once)))
-    });
-    let (tls, tokens) = looked.await.map_err(|error| format!("no thread to look: {error}"))?;
-    report(tls, metrics, |tls: &Tls| {
+    // Files are read, long lists parsed and everybody weighed: nothing of that is for a thread of the runtime.
+    let Looked { tls, tokens, taken } = blocking(move || looking.look(is_settled))
+        .await
+        .map_err(|error| format!("no thread to look: {error}"))?;
+    let mut reloaded = Reloaded::default();
+    report("certificates", tls, metrics, &mut reloaded, |tls: &Tls| {
         let until = shown(tls.not_after);
-        format!("New certificates are in force for new connections; valid until {until}")
+        let revoked = tls.revoked.as_ref().map(|it| format!("; {} are revoked", it.len()));
+        format!(
+            "New certificates are in force for new connections; valid until {until}{}",
+            revoked.unwrap_or_default()
+        )
     });
-    report(tokens, metrics, |tokens: &Tokens| {
+    report("tokens", tokens, metrics, &mut reloaded, |tokens: &Tokens| {
         format!("New tokens are in force for new streams: {}", tokens.len())
     });
+    tell_taken(&taken, metrics);
     tell_expiry(access, metrics);
-    Ok(())
+    Ok(reloaded)
 }
 
 fn report<T>(
+    what: &'static str,
     looked: Option<Result<Arc<T>, KeyFault>>,
     metrics: &Metrics,
+    reloaded: &mut Reloaded,
     describe: impl FnOnce(&T) -> String,
 ) {
     match looked {
         None => {}
         Some(Ok(made)) => {
             metrics.keys_loaded();
-            tracing::info!("{}", describe(&made));
+            reloaded.loaded += 1;
+            audit::reloaded(what, &describe(&made));
         }
         Some(Err(fault)) => {
             metrics.keys_refused();
-            tracing::error!("What was in force stays in force: {fault}");
+            audit::not_reloaded(what, &fault);
+            reloaded.refused.push(fault);
         }
+    }
+}
+
+/// Writes down whose streams end.
+fn tell_taken(taken: &[Taken], metrics: &Metrics) {
+    for (number, Taken { peer, names, by, why }) in taken.iter().enumerate() {
+        metrics.stream_revoked(why.label());
+        if number < LINES {
+            audit::revoked(*peer, &names.join(", "), *by, why.label());
+        }
+    }
+    if taken.len() > LINES {
+        audit::more_revoked(taken.len() - LINES);
     }
 }
 
@@ -75,4 +120,18 @@ fn tell_expiry(access: &Access, metrics: &Metrics) {
     if let Some(tls) = access.tls() {
         metrics.certificate_expires(tls.not_after);
     }
+}
+
+/// Warns of a list of revoked certificates that was to be replaced by now, once each.
+fn tell_overdue(access: &Access, told: &mut Option<SystemTime>) {
+    let tls = access.tls();
+    let due = tls.as_ref().and_then(|tls| tls.revoked.as_ref()?.next_update);
+    let Some(due) = due.filter(|due| *due < SystemTime::now() && *told != Some(*due)) else {
+        return;
+    };
+    *told = Some(due);
+    let since = shown(due);
+    tracing::warn!(
+        "a revocation list in `grpc.tls.crl` was to be replaced by {since}; it stays in force"
+    );
 }

@@ -15,6 +15,7 @@
 //! filter of its own: what is logged and what is traced are two questions.
 
 use super::{
+    audit::AUDIT,
     lifecycle,
     log_queue::{self, Flush},
     spans::Spans,
@@ -228,6 +229,10 @@ where
         }
         if let Some(time) = parts.lamport_time {
             write!(writer, "[Lamport time: {time}] ")?;
+        }
+        // The sentence of an audit says it all.
+        if event.metadata().target() == AUDIT {
+            parts.facts.clear();
         }
         writeln!(writer, "{}{}", parts.sentence, parts.facts)
     }

@@ -1,7 +1,7 @@
 //! Who is shown the room, and from where one may chat: never more than the chat's own port gives.
 
 use crate::{
-    peers::{Process, Scrape, Server},
+    peers::{Process, Scrape, Server, within},
     support::{Page, Talker, get},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
@@ -117,6 +117,51 @@ async fn with_tokens_the_room_is_shown_to_holders_and_chat_is_under_their_names(
     let log = &server.process.err;
     log.wait_for(&["Client Anton", "has connected"]).await;
     assert_eq!(log.count(&["Refused a request from 127.0.0.1:"]), 5);
+}
+
+#[tokio::test]
+async fn a_token_that_is_struck_out_ends_what_a_page_has_open() {
+    let folder = TempDir::new().unwrap();
+    let (token, file) = token("Anton", folder.path()).await;
+    let server = Server::start(&[("CHITTYCHAT__AUTH__TOKENS", &file)]).await;
+    let address = server.http_address;
+    let header = format!("Authorization: Bearer {token}");
+    let mut page = Page::open_at(address, "/console/events", &[&header]).await;
+    let hello = || json!({"token": token});
+    let mut anton = Talker::try_open(address, "Anton", hello(), None).await.unwrap();
+    anton.connect().await;
+    page.until_so("Anton is in", |picture| picture.id("Anton").is_some()).await;
+
+    fs::write(&file, "# nobody\n").unwrap();
+    let (code, why) = anton.ended_with().await;
+    assert!(code == "UNAUTHENTICATED" && why.contains("your token was withdrawn"), "{code} {why}");
+    let told = async { while page.next().await.is_some() {} };
+    within("the page's stream ends", told).await;
+    // The page asks again then, and hears that it takes another token.
+    let (status, _, _) = get(address, "/console/events", &[&header]).await;
+    assert_eq!(status, 401);
+    let scrape = Scrape::of(&server).await;
+    assert_eq!(scrape.sum("chittychat_streams_revoked_total"), 2.0);
+    assert_eq!(scrape.get("chittychat_connected_clients"), 0.0);
+}
+
+#[tokio::test]
+async fn whoever_is_refused_too_often_is_told_to_wait() {
+    let folder = TempDir::new().unwrap();
+    let (token, file) = token("Anton", folder.path()).await;
+    let server = Server::start(&[("CHITTYCHAT__AUTH__TOKENS", &file)]).await;
+    let address = server.http_address;
+    let mut answers = Vec::new();
+    while answers.last() != Some(&429) && answers.len() < 1000 {
+        let wrong = "Authorization: Bearer wrong";
+        answers.push(get(address, "/console/events", &[wrong]).await.0);
+    }
+    assert!(answers.len() > 100, "{answers:?}");
+    assert!(answers[..answers.len() - 1].iter().all(|status| *status == 401), "{answers:?}");
+    // A token that holds is not refused because of others that do not.
+    let header = format!("Authorization: Bearer {token}");
+    let mut page = Page::open_at(address, "/console/events", &[&header]).await;
+    assert_eq!(page.next().await.unwrap().name, "boot");
 }
 
 /// A server whose participants must show a certificate, with its HTTP port at this address.

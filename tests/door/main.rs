@@ -5,9 +5,12 @@
 //! - `papers`: an authority that issues certificates, and the clients that show them;
 //! - `tls`: what is encrypted and how, and files that cannot be used;
 //! - `certificates`: who is let in by certificate, who is not, and what those hear;
+//! - `media`: what is no gRPC;
 //! - `narrow`: a connection that takes a few bytes at a time;
 //! - `tokens`: the same by token, and by both;
+//! - `price`: what a refusal costs, and that nobody else pays for it;
 //! - `reload`: new files under a running server;
+//! - `revoked`: who is in, and loses what it came in with;
 //! - `page`: the commands of docs/security.md, as they stand there (feature `openssl`);
 //! - `commands`: `join`, `healthcheck` and `token`, and what `serve` warns of.
 
@@ -16,11 +19,14 @@
 
 mod certificates;
 mod commands;
+mod media;
 mod narrow;
 #[cfg(feature = "openssl")]
 mod page;
 mod papers;
+mod price;
 mod reload;
+mod revoked;
 #[allow(dead_code, unused_imports)]
 #[path = "../server/support/mod.rs"]
 mod support;

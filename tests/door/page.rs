@@ -9,12 +9,17 @@ use std::{
 
 /// Runs commands of the page in a folder, with our binary for `chittychat`.
 fn run(folder: &Path, commands: &str) -> Output {
+    let output = attempt(folder, commands);
+    assert!(output.status.success(), "{commands}\n{output:?}");
+    output
+}
+
+/// The same of commands that may fail.
+fn attempt(folder: &Path, commands: &str) -> Output {
     let ours = concat!("chittychat() { ", env!("CARGO_BIN_EXE_chittychat"), " \"$@\"; }");
     let script = format!("{ours}\n{commands} < /dev/null");
     let mut bash = Command::new("bash");
-    let output = bash.args(["-e", "-c", &script]).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{commands}\n{output:?}");
-    output
+    bash.args(["-e", "-c", &script]).current_dir(folder).output().unwrap()
 }
 
 #[tokio::test]
@@ -55,5 +60,16 @@ async fn the_page_on_security_does_what_it_says() {
         for block in with("chittychat healthcheck") {
             run(folder.path(), &here(block));
         }
+    }
+    // The last that the page does with Anton's certificate is to take it back.
+    let (ca, crl) = (("CHITTYCHAT__GRPC__TLS__CLIENT_CA", &*ca), path("crl.pem"));
+    let crl = ("CHITTYCHAT__GRPC__TLS__CRL", &*crl);
+    let server = Server::start(&[&tls[..], &[ca, crl]].concat()).await;
+    for block in with("chittychat join").filter(|block| block.contains("--cert anton.pem")) {
+        let here = format!("localhost:{}", server.address.port());
+        let refused = attempt(folder.path(), &block.replace("localhost:8080", &here));
+        assert!(!refused.status.success(), "{refused:?}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("the client certificate was revoked"), "{said}");
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::support::{Listener as _, Peer, Server, joined_by, within};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd,
 };
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
@@ -37,6 +37,11 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A list of revoked certificates, in PEM form.
+    pub fn list(&self, params: &CertificateRevocationListParams) -> String {
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
     /// A certificate of these particulars.
@@ -87,7 +92,7 @@ pub struct Asks<'a> {
 
 /// A server that speaks TLS, and those who issue certificates to it and to people.
 pub struct Door {
-    /// Where its files are: `cert`, `key`, `client_ca`, `tokens`.
+    /// Where its files are: `cert`, `key`, `client_ca`, `crl`, `tokens`.
     folder: TempDir,
     /// Who issued its certificate.
     pub servers: Authority,
@@ -100,7 +105,29 @@ pub struct Door {
 impl Door {
     /// One that asks for this.
     pub async fn asking(asks: Asks<'_>) -> Self {
-        let (servers, people) = (Authority::new("servers"), Authority::new("people"));
+        Self::with(asks, &[]).await
+    }
+
+    /// The same with more variables.
+    pub async fn with(asks: Asks<'_>, variables: &[(&str, &str)]) -> Self {
+        Self::new(asks, None, variables).await
+    }
+
+    /// The same with the list that this makes of those whom the people's authority has revoked.
+    pub async fn listing(asks: Asks<'_>, list: impl FnOnce(&Authority) -> String) -> Self {
+        let people = Authority::new("people");
+        let list = list(&people);
+        Self::new(asks, Some((people, list)), &[]).await
+    }
+
+    async fn new(
+        asks: Asks<'_>,
+        revoking: Option<(Authority, String)>,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let servers = Authority::new("servers");
+        let lists = revoking.is_some();
+        let (people, list) = revoking.unwrap_or_else(|| (Authority::new("people"), String::new()));
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let own = servers.server();
@@ -109,19 +136,22 @@ impl Door {
             ("key", &own.key),
             ("client_ca", &people.pem),
             ("tokens", asks.tokens.unwrap_or_default()),
+            ("crl", &list),
         ] {
             fs::write(path(name), text).unwrap();
         }
         let (cert, key) = (path("cert"), path("key"));
         let ca = if asks.certificate { path("client_ca") } else { String::new() };
         let tokens = if asks.tokens.is_some() { path("tokens") } else { String::new() };
-        let server = Server::start(&[
-            ("CHITTYCHAT__GRPC__TLS__CERT", &cert),
+        let crl = if lists { path("crl") } else { String::new() };
+        let own = [
+            ("CHITTYCHAT__GRPC__TLS__CERT", cert.as_str()),
             ("CHITTYCHAT__GRPC__TLS__KEY", &key),
             ("CHITTYCHAT__GRPC__TLS__CLIENT_CA", &ca),
+            ("CHITTYCHAT__GRPC__TLS__CRL", &crl),
             ("CHITTYCHAT__AUTH__TOKENS", &tokens),
-        ])
-        .await;
+        ];
+        let server = Server::start(&[&own, variables].concat()).await;
         Self { folder, servers, people, server }
     }
 

@@ -112,5 +112,5 @@ async fn a_token_that_is_struck_out_opens_no_more_streams_and_a_new_one_does() {
     let refused = open(&first).await.expect_err("it is struck out");
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
     drop(open(&second).await.expect("it is in force"));
-    anton.leave().await;
+    anton.ended_with(Code::Unauthenticated, "your token was withdrawn").await;
 }

@@ -200,8 +200,10 @@ async fn a_file_that_cannot_be_used_is_named_with_the_reason_before_a_port_opens
     fs::remove_file(&none).unwrap();
     let folder_path = folder.path().to_str().unwrap().to_owned();
     let (half, damaged) = (put("half", half), put("damaged", &damaged));
+    let bad_list = put("bad-list", "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n");
     let with = |cert, key| vec![("grpc.tls.cert", cert), ("grpc.tls.key", key)];
     let with_ca = |ca| [with(&*good_cert, &*good_key), vec![("grpc.tls.client_ca", ca)]].concat();
+    let with_crl = |crl| [with_ca(&*good_cert), vec![("grpc.tls.crl", crl)]].concat();
     let cases = [
         (with(&none, &good_key), "grpc.tls.cert", none.as_str(), "cannot be read: No such file"),
         (with(&good_cert, &none), "grpc.tls.key", &none, "cannot be read: No such file"),
@@ -216,6 +218,9 @@ async fn a_file_that_cannot_be_used_is_named_with_the_reason_before_a_port_opens
         (with(&old_cert, &old_key), "grpc.tls.cert", &old_cert, "expired on 2001-02-03"),
         (with_ca(&empty), "grpc.tls.client_ca", &empty, "holds no certificate"),
         (with_ca(&none), "grpc.tls.client_ca", &none, "cannot be read"),
+        (with_crl(&empty), "grpc.tls.crl", &empty, "holds no revocation list"),
+        (with_crl(&none), "grpc.tls.crl", &none, "cannot be read"),
+        (with_crl(&bad_list), "grpc.tls.crl", &bad_list, "no revocation list of X.509"),
         (vec![("auth.tokens", &none)], "auth.tokens", &none, "cannot be read"),
         (vec![("auth.tokens", &good_cert)], "auth.tokens", &good_cert, "wrong in line 1"),
     ];

@@ -80,19 +80,28 @@ async fn whoever_sends_no_token_that_holds_is_told_why_and_hears_nothing_else() 
 
 #[tokio::test]
 async fn of_many_who_are_refused_some_have_a_line_and_the_others_are_counted() {
-    const MANY: usize = 500;
-    let door = Door::asking(Asks { certificate: false, tokens: Some("# nobody yet\n") }).await;
-    let channel = door.channel(None).await.expect("the server takes connections");
+    const MANY: usize = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    fs::write(&file, "# nobody yet\n").unwrap();
+    let server = Server::start(&[("CHITTYCHAT__AUTH__TOKENS", file.to_str().unwrap())]).await;
+    let mut codes = Vec::new();
     for _ in 0..MANY {
-        let refused = Peer::open_showing(channel.clone(), "Anton", None).await.expect_err("nobody");
-        assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
+        let channel = channel(server.address).await.expect("the server takes connections");
+        let refused = Peer::open_showing(channel, "Anton", None).await.expect_err("nobody");
+        assert!(refused.message().contains("no token was sent"), "{refused:?}");
+        codes.push(refused.code());
     }
+    assert_eq!(codes.first(), Some(&Code::Unauthenticated));
+    assert_eq!(codes.last(), Some(&Code::ResourceExhausted), "one address has its share");
+    let scrape = Scrape::of(&server).await;
+    assert_eq!(scrape.get("chittychat_denials_total{reason=\"no_token\"}"), MANY as f64);
     let own = |lines: &[String]| lines.iter().filter(|it| it.contains("Refused a request")).count();
     let others = |line: &String| -> Option<usize> {
         let (counts, _) = line.split_once(" more requests refused for what they showed")?;
         counts.rsplit(' ').next()?.parse().ok()
     };
-    let log = &door.server.process.err;
+    let log = &server.process.err;
     let told = |lines: &[String]| own(lines) + lines.iter().filter_map(others).sum::<usize>();
     log.wait_until("all are told of", |lines| told(lines) == MANY).await;
     assert!(own(&log.so_far()) < MANY, "each had a line of its own");

@@ -19,6 +19,7 @@ listen = "0.0.0.0:8080"           # flag --listen
 cert = ""                         # default
 key = ""                          # default
 client_ca = ""                    # default
+crl = ""                          # default
 
 [http]
 listen = "127.0.0.1:8081"         # default

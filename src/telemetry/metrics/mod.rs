@@ -41,6 +41,7 @@ pub struct Metrics {
     requests_refused: Family,
     deliveries: Family,
     denials: Family,
+    streams_revoked: Family,
     handshakes: Family,
     reloads: Family,
     certificate_expiry: Gauge,
@@ -115,6 +116,7 @@ impl Metrics {
             requests_refused: Family::new(&recorder, &table::REQUESTS_REFUSED),
             deliveries: Family::new(&recorder, &table::DELIVERIES),
             denials: Family::new(&recorder, &table::DENIALS_MADE),
+            streams_revoked: Family::new(&recorder, &table::STREAMS_REVOKED),
             handshakes: Family::new(&recorder, &table::TLS_HANDSHAKES),
             reloads: Family::new(&recorder, &table::KEY_RELOADS),
             certificate_expiry: gauge(&recorder, &table::CERTIFICATE_EXPIRY),
@@ -249,6 +251,11 @@ impl Metrics {
     /// A request was refused because of what its sender showed; the label says why.
     pub fn denied(&self, reason: &'static str) {
         self.denials.add(reason, 1);
+    }
+
+    /// A stream ends because what it was let in for holds no more. The reasons stand in the table.
+    pub fn stream_revoked(&self, reason: &'static str) {
+        self.streams_revoked.add(reason, 1);
     }
 
     /// A TLS handshake ended; the label says how.

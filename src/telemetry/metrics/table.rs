@@ -100,18 +100,22 @@ const DENIALS: &[&str] = &[
     "expired_certificate",
     "early_certificate",
     "unusable_certificate",
+    "revoked_certificate",
+    "unknown_revocation",
     "nameless_certificate",
     "no_token",
     "malformed_token",
     "unknown_token",
     "different_names",
 ];
+/// One for each `keys::Withdrawn`.
+const REVOKED: &[&str] = &["withdrawn_token", "revoked_certificate"];
 const HANDSHAKES: &[&str] = &["done", "timed_out", "broken", "not_http2"];
 const RELOADS: &[&str] = &["loaded", "refused"];
 /// One for each `grpc::door::Refusal`.
 const TURNED_AWAY: &[&str] = &["too_many", "too_many_from_address", "too_fast"];
 /// What `grpc::service` refuses by itself.
-const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services", "inbound"];
+const BEFOREHAND: &[&str] = &["headers", "streams", "pending", "services", "inbound", "not_grpc"];
 /// One for each `supervise::Task`.
 const TASKS: &[&str] = &[
     "grpc", "http", "sweeper", "scribe", "log", "journal", "keys", "upkeep", "console", "wake_ups",
@@ -156,11 +160,12 @@ table! {
         (limits.http_connections), from one address (limits.connections_per_address) or in a second \
         (limits.attempts_per_second).").by("reason", TURNED_AWAY);
     REQUESTS_REFUSED = Metric::new(Kind::Counter, "chittychat_requests_refused_total", "requests",
-        "Requests that were refused for what they would take, by reason: headers that are too \
+        "Requests that were refused before they were answered, by reason: headers that are too \
         large (limits.header_bytes), one stream too many on a connection \
         (limits.streams_per_connection), one too many with nobody on them (limits.pending_streams; the \
         oldest is reset), one too many of another service's (limits.service_streams), or no room for a \
-        large message on its way in (limits.inbound_bytes).")
+        large message on its way in (limits.inbound_bytes); and what is no gRPC: another method than \
+        POST, or another content-type than application/grpc.")
         .by("reason", BEFOREHAND);
     MESSAGES_RECEIVED = Metric::new(Kind::Counter, "chittychat_messages_received_total", "messages",
         "Messages received, by what they were. Whatever was refused is unfit.").by("type", TYPES);
@@ -201,6 +206,10 @@ table! {
     DENIALS_MADE = Metric::new(Kind::Counter, "chittychat_denials_total", "requests",
         "Requests refused because of what their sender showed or did not show, by reason. Nothing \
         that came with them was read.").by("reason", DENIALS);
+    STREAMS_REVOKED = Metric::new(Kind::Counter, "chittychat_streams_revoked_total", "streams",
+        "Streams that were ended because what they were let in for holds no more, by reason: their \
+        token was struck out (auth.tokens), or their certificate revoked (grpc.tls.crl).")
+        .by("reason", REVOKED);
     TLS_HANDSHAKES = Metric::new(Kind::Counter, "chittychat_tls_handshakes_total", "handshakes",
         "TLS handshakes, by how they ended. A participant without a certificate that holds finishes \
         its handshake, and is then refused by request.").by("outcome", HANDSHAKES);

@@ -54,11 +54,18 @@ impl Connection {
 
     /// Opens a stream.
     pub async fn stream(&self, name: &str) -> RawPeer {
-        let request = http::Request::post("http://chat/proto.ChittyChatService/SendMessage")
+        self.stream_showing(name, None).await
+    }
+
+    /// Opens a stream with this as the metadata `authorization`.
+    pub async fn stream_showing(&self, name: &str, authorization: Option<&str>) -> RawPeer {
+        let mut request = http::Request::post("http://chat/proto.ChittyChatService/SendMessage")
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(())
-            .expect("a request");
+            .header("te", "trailers");
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
+        }
+        let request = request.body(()).expect("a request");
         let requests = within("room for a stream", self.requests.clone().ready()).await;
         let opened = requests.and_then(|mut requests| requests.send_request(request, false));
         let (response, sending) = opened.expect("the server takes streams");
