@@ -6,8 +6,8 @@
 //! told to count there and nowhere else.
 
 use chittychat::chat::{
-    Act, Cursor, Delivery, Draft, Entry, Lag, LamportTime, Outcome, Participant, Room, Rules, Seat,
-    Text, TraceContext,
+    Act, ClockBound, Cursor, Delivery, Draft, Entry, Lag, LamportTime, Outcome, Participant, Room,
+    Rules, Seat, Text, TraceContext,
 };
 use chittychat::hub::{Bounds, Hub, Reply, Seated};
 use chittychat::wire::encoded::Roster;
@@ -108,7 +108,12 @@ pub(super) fn accept(hub: &Hub, speaker: Seat, drafts: Vec<Draft>, planted: Plan
 /// What somebody who listens reads: entries, each with the cursor that comes upon it next.
 pub(super) fn entries(count: u32) -> (Cursor, Vec<Entry>) {
     let (mut room, mut out) = (Room::new(Rules::default()), Vec::new());
-    let mut join = |number| match room.accept(None, draft(Act::Connect(who(number))), &mut out) {
+    let mut join = |number| match room.accept(
+        None,
+        draft(Act::Connect(who(number))),
+        ClockBound::OPEN,
+        &mut out,
+    ) {
         Outcome::Joined(welcome) => welcome.cursor,
         other => panic!("{number} was not let in: {other:?}"),
     };
@@ -116,7 +121,7 @@ pub(super) fn entries(count: u32) -> (Cursor, Vec<Entry>) {
     let speaker = cursors[0].seat();
     let joins = out.len();
     for draft in drafts(count) {
-        room.accept(Some(speaker), draft, &mut out);
+        room.accept(Some(speaker), draft, ClockBound::OPEN, &mut out);
     }
     let mut cursor = cursors[PRESENT / 2].clone();
     for entry in &out[PRESENT / 2..joins] {

@@ -6,9 +6,10 @@
 //! `L(a) < L(b)` nobody may conclude that `a` happened before `b`.
 //!
 //! Two differences from the textbook, both for safety against strangers. A receiver bounds how far
-//! one message may move it, since otherwise a single hostile message could use the clock up. And no
-//! time past [`LamportTime::HORIZON`] is ever witnessed, which leaves a node as many ticks of its own
-//! as it can take in centuries: ticking cannot overflow.
+//! one message may move it, since otherwise a single hostile message could use the clock up; what the
+//! bound is, whoever calls says ([`ClockBound`]), because it depends on physical time and on rates, and
+//! there are none here. And no time past [`LamportTime::HORIZON`] is ever witnessed, which leaves a node
+//! as many ticks of its own as it can take in centuries: ticking cannot overflow.
 
 use std::fmt;
 
@@ -55,6 +56,37 @@ impl fmt::Display for LamportTime {
     }
 }
 
+/// How far ahead of a clock a time may lie for the clock to witness it. What is not ahead always is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockBound {
+    /// The latest time that physical time accounts for.
+    pub ceiling: LamportTime,
+    /// The farthest ahead.
+    pub jump: u64,
+    /// The farthest ahead of a time above the ceiling.
+    pub slack: u64,
+}
+
+impl ClockBound {
+    /// Nothing ahead is witnessed.
+    pub const CLOSED: Self = Self { ceiling: LamportTime::ZERO, jump: 0, slack: 0 };
+    /// Everything up to the horizon is: for a sender that is trusted with the clock.
+    pub const OPEN: Self = Self { ceiling: LamportTime::HORIZON, jump: u64::MAX, slack: u64::MAX };
+
+    /// Whether a clock that stands at `own` witnesses `seen`.
+    ///
+    /// # Errors
+    /// If it lies too far ahead.
+    pub fn check(self, own: LamportTime, seen: LamportTime) -> Result<(), ClockJump> {
+        let ahead = seen.0.saturating_sub(own.0);
+        let is_too_far = ahead > self.jump || (seen > self.ceiling && ahead > self.slack);
+        if is_too_far || seen > LamportTime::HORIZON {
+            return Err(ClockJump { seen, own, bound: self });
+        }
+        Ok(())
+    }
+}
+
 /// A time that lies too far ahead of the clock that was to witness it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockJump {
@@ -62,8 +94,24 @@ pub struct ClockJump {
     pub seen: LamportTime,
     /// The clock that refused it.
     pub own: LamportTime,
-    /// The farthest that one message may lie ahead.
-    pub max_jump: u64,
+    /// What would have been witnessed.
+    pub bound: ClockBound,
+}
+
+/// What every sentence about a refused time holds, and no other sentence of a server's: so the refused
+/// can tell that it is their clock.
+pub const TOO_FAR_AHEAD: &str = "lies too far ahead of the server's clock";
+
+impl fmt::Display for ClockJump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seen, own, bound: ClockBound { ceiling, jump, slack } } = self;
+        write!(f, "time {seen} {TOO_FAR_AHEAD} {own}; ")?;
+        if seen.0.saturating_sub(own.0) > *jump {
+            write!(f, "at most {jump} ahead is allowed")
+        } else {
+            write!(f, "above {ceiling} at most {slack} ahead is allowed")
+        }
+    }
 }
 
 /// The clock of one node.
@@ -101,12 +149,14 @@ impl LamportClock {
     /// Advances past both this clock and `seen`, and returns the time of the receive.
     ///
     /// # Errors
-    /// If `seen` lies more than `max_jump` ahead, or past [`LamportTime::HORIZON`]. The clock stands
-    /// still then: the receive is not an event of this node.
-    pub fn witness(&mut self, seen: LamportTime, max_jump: u64) -> Result<LamportTime, ClockJump> {
-        if seen > self.now.after(max_jump) || seen > LamportTime::HORIZON {
-            return Err(ClockJump { seen, own: self.now, max_jump });
-        }
+    /// If `seen` lies farther ahead than `bound` allows, or past [`LamportTime::HORIZON`]. The clock
+    /// stands still then: the receive is not an event of this node.
+    pub fn witness(
+        &mut self,
+        seen: LamportTime,
+        bound: ClockBound,
+    ) -> Result<LamportTime, ClockJump> {
+        bound.check(self.now, seen)?;
         self.now = self.now.max(seen).after(1);
         Ok(self.now)
     }
@@ -123,9 +173,13 @@ mod tests {
     #[test]
     fn a_receive_passes_both_clocks() {
         let mut clock = LamportClock::default();
-        assert_eq!(clock.witness(at(2), 100), Ok(at(3)));
-        assert_eq!(clock.witness(at(2), 100), Ok(at(4)), "an old time is an event too");
-        assert_eq!(clock.witness(at(4), 100), Ok(at(5)));
+        assert_eq!(clock.witness(at(2), ClockBound::OPEN), Ok(at(3)));
+        assert_eq!(
+            clock.witness(at(2), ClockBound::CLOSED),
+            Ok(at(4)),
+            "an old time is an event too"
+        );
+        assert_eq!(clock.witness(at(4), ClockBound::CLOSED), Ok(at(5)));
     }
 
     #[test]
@@ -141,18 +195,39 @@ mod tests {
     #[test]
     fn a_jump_is_bounded_and_leaves_the_clock_alone() {
         let mut clock = LamportClock::carried_on(at(5));
-        assert_eq!(clock.witness(at(15), 10), Ok(at(16)));
-        let jump = clock.witness(at(27), 10).expect_err("eleven ahead of sixteen");
+        let bound = ClockBound { jump: 10, ..ClockBound::OPEN };
+        assert_eq!(clock.witness(at(15), bound), Ok(at(16)));
+        let jump = clock.witness(at(27), bound).expect_err("eleven ahead of sixteen");
         assert_eq!((jump.seen, jump.own), (at(27), at(16)));
+        assert_eq!(
+            jump.to_string(),
+            "time 27 lies too far ahead of the server's clock 16; at most 10 ahead is allowed"
+        );
         assert_eq!(clock.now(), at(16));
+    }
+
+    #[test]
+    fn above_the_ceiling_only_a_little_ahead_is_witnessed() {
+        let bound = ClockBound { ceiling: at(100), jump: 1000, slack: 3 };
+        let mut clock = LamportClock::carried_on(at(5));
+        let jump = clock.witness(at(101), bound).expect_err("one above the ceiling");
+        assert_eq!(
+            jump.to_string(),
+            "time 101 lies too far ahead of the server's clock 5; above 100 at most 3 ahead is allowed"
+        );
+        assert_eq!(clock.witness(at(100), bound), Ok(at(101)), "the ceiling itself");
+        assert_eq!(clock.witness(at(104), bound), Ok(at(105)), "three ahead");
+        assert!(clock.witness(at(109), bound).is_err(), "four ahead");
+        assert_eq!(clock.witness(at(105), bound), Ok(at(106)), "not ahead at all");
     }
 
     #[test]
     fn no_time_near_the_end_of_the_range_is_witnessed() {
         let mut clock = LamportClock::default();
-        assert!(clock.witness(at(i64::MAX), u64::MAX).is_err());
-        assert!(clock.witness(LamportTime::HORIZON.after(1), u64::MAX).is_err());
-        let last = clock.witness(LamportTime::HORIZON, u64::MAX).expect("the horizon itself");
+        assert!(clock.witness(at(i64::MAX), ClockBound::OPEN).is_err());
+        assert!(clock.witness(LamportTime::HORIZON.after(1), ClockBound::OPEN).is_err());
+        let last =
+            clock.witness(LamportTime::HORIZON, ClockBound::OPEN).expect("the horizon itself");
         assert_eq!(last.to_wire(), (1 << 62) + 1);
     }
 

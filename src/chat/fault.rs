@@ -180,10 +180,7 @@ impl fmt::Display for Fault {
             Self::NegativeTime(time) => {
                 write!(f, "time is {time}; a Lamport time is never negative")
             }
-            Self::ClockJump(ClockJump { seen, own, max_jump }) => write!(
-                f,
-                "time {seen} lies too far ahead of the server's clock {own}; at most {max_jump} ahead is allowed"
-            ),
+            Self::ClockJump(jump) => jump.fmt(f),
         }
     }
 }

@@ -29,7 +29,7 @@ pub mod log;
 pub mod message;
 pub mod room;
 
-pub use clock::{LamportClock, LamportTime};
+pub use clock::{ClockBound, LamportClock, LamportTime};
 pub use cursor::{Cursor, Delivery, Part, Step};
 pub use entry::{Departure, Entry, FanOut, What};
 pub use fault::{Fault, NoticeCode};

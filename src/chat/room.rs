@@ -7,23 +7,21 @@
 //! times in them are the order of the log.
 
 use super::{
-    Act, Cursor, Departure, Draft, Entry, FanOut, Fault, LamportClock, LamportTime, Participant,
-    Seat, Text, TraceContext, What,
+    Act, ClockBound, Cursor, Departure, Draft, Entry, FanOut, Fault, LamportClock, LamportTime,
+    Participant, Seat, Text, TraceContext, What,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a room allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// How far ahead of the room's clock a message may lie.
-    pub max_jump: u64,
     /// How many may be present at once.
     pub max_participants: usize,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { max_jump: 1 << 32, max_participants: 16_384 }
+        Self { max_participants: 16_384 }
     }
 }
 
@@ -127,13 +125,20 @@ impl Room {
         self.rank(seat).is_some()
     }
 
-    /// Receives a draft from the holder of a seat, or from somebody who has none yet.
-    pub fn accept(&mut self, from: Option<Seat>, draft: Draft, out: &mut Vec<Entry>) -> Outcome {
+    /// Receives a draft from the holder of a seat, or from somebody who has none yet. `bound` is how
+    /// far ahead of the room's clock its time may lie.
+    pub fn accept(
+        &mut self,
+        from: Option<Seat>,
+        draft: Draft,
+        bound: ClockBound,
+        out: &mut Vec<Entry>,
+    ) -> Outcome {
         if from.is_some_and(|seat| self.rank(seat).is_none()) {
             return Outcome::Gone;
         }
         let Draft { sent, seen, trace, act } = draft;
-        let accepted = match self.clock.witness(sent, self.rules.max_jump) {
+        let accepted = match self.clock.witness(sent, bound) {
             Ok(time) => time,
             Err(jump) => return self.refuse(from, Fault::ClockJump(jump), out),
         };

@@ -6,7 +6,8 @@
 
 use crate::causality::{Event, Kind, Subject, event::SERVER, replay};
 use crate::chat::{
-    LamportClock, LamportTime, Participant, TraceContext, clock::ClockJump, invariant::Node,
+    ClockBound, LamportClock, LamportTime, Participant, TraceContext, clock::ClockJump,
+    invariant::Node,
 };
 use crate::wire::participant::{Delivered, DeliveredKind, Outgoing, Stamped};
 
@@ -74,7 +75,7 @@ impl Process {
     /// If its time lies past the horizon that every clock keeps to. The clock stands still then.
     pub fn receive(&mut self, delivered: &Delivered) -> Result<Event, ClockJump> {
         // The server is the one peer that is trusted with the clock: it may be any distance ahead.
-        let time = self.clock.witness(delivered.time, u64::MAX)?;
+        let time = self.clock.witness(delivered.time, ClockBound::OPEN)?;
         self.seen = delivered.time;
         let (subject, is_presence) = match delivered.kind {
             DeliveredKind::Join => (Subject::Join, true),

@@ -1,12 +1,16 @@
 //! What may be tried again, when, and with which sentence a session ends for good.
 //!
 //! A participant that loses its server tries again for ever, because servers are restarted and
-//! networks come back. What will not get better by waiting ends the session: somebody else has our
-//! name, or this is no chat server. The pauses grow from half a second to [`LONGEST`] and are drawn
+//! networks come back. A Lamport time that the server refuses is tried again as well: physical time
+//! catches up with any clock, and the clock cannot be set back without using times twice. What will not
+//! get better by waiting ends the session: somebody else has our name, or this is no chat server. The pauses grow from half a second to [`LONGEST`] and are drawn
 //! at random, so that a room full of participants does not come back in one instant.
 
 use super::ServerAddress;
-use crate::chat::{clock::ClockJump, escape::Escaped};
+use crate::chat::{
+    clock::{ClockJump, TOO_FAR_AHEAD},
+    escape::Escaped,
+};
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use std::{error::Error, fmt, time::Duration};
 use tonic::{Code, Status};
@@ -94,6 +98,9 @@ pub fn judge(status: &Status, server: &ServerAddress, has_been_present: bool) ->
         // The server may not have noticed yet that our last stream is gone: what stands in our way
         // is ourselves.
         Code::AlreadyExists if has_been_present => again(status, why),
+        Code::InvalidArgument if why.contains(TOO_FAR_AHEAD) => {
+            again(status, format!("the server refused our clock: {why}"))
+        }
         Code::AlreadyExists => refused(" (--name, --address and --port together are who you are)"),
         Code::InvalidArgument | Code::FailedPrecondition => refused(""),
         Code::PermissionDenied | Code::Unauthenticated => refused("; ask whoever runs the server"),
@@ -189,6 +196,7 @@ impl fmt::Display for Pause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{ClockBound, Fault, LamportTime};
 
     fn judged(code: Code, has_been_present: bool) -> Judgement {
         let server = ServerAddress::parse("localhost:8080").expect("a legal address");
@@ -235,6 +243,21 @@ mod tests {
     fn a_return_may_find_its_own_ghost() {
         assert!(is_again(&judged(Code::AlreadyExists, true)));
         assert!(!is_again(&judged(Code::InvalidArgument, true)));
+    }
+
+    #[test]
+    fn a_clock_that_is_refused_is_brought_again() {
+        let jump = ClockBound::CLOSED.check(LamportTime::ZERO, LamportTime::ZERO.after(40));
+        let fault = Fault::ClockJump(jump.expect_err("forty ahead of nothing"));
+        let server = ServerAddress::parse("localhost:8080").expect("a legal address");
+        for has_been_present in [false, true] {
+            let status = Status::new(Code::InvalidArgument, fault.to_string());
+            let why = "the server refused our clock: time 40 lies too far ahead of the server's clock 0; \
+                       at most 0 ahead is allowed"
+                .to_owned();
+            let again = Judgement::Again { why, without_pings: false };
+            assert_eq!(judge(&status, &server, has_been_present), again);
+        }
     }
 
     fn broken(cause: &str) -> Judgement {

@@ -17,7 +17,7 @@ use crate::config::{self, Settings};
 use crate::console;
 use crate::grpc::{Limits, Serving, server::Health};
 use crate::http;
-use crate::hub::{Bounds, Hub, keep_journal, keep_log, sweep};
+use crate::hub::{Bounds, ClockLimits, Hub, keep_journal, keep_log, sweep};
 use crate::journal;
 use crate::keys::{self, Access};
 use crate::supervise::{Anew, Supervisor, Task};
@@ -187,8 +187,9 @@ fn console_options(
 }
 
 fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
-    let rules =
-        Rules { max_jump: settings.clock.max_jump, max_participants: settings.limits.participants };
+    let rules = Rules { max_participants: settings.limits.participants };
+    let config::Clock { max_jump, ceiling } = settings.clock;
+    let clock = ClockLimits { max_jump, ceiling, ..ClockLimits::default() };
     let bounds = Bounds {
         capacity: Lag { entries: settings.room.capacity, bytes: settings.room.max_lag_bytes },
         max_lag: Lag {
@@ -200,7 +201,7 @@ fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
     let port = i32::from(address.port());
     let server = Participant::new("server", &address.ip().to_string(), port)
         .expect("a bound address is a legal reference");
-    Hub::traced(rules, bounds, server, spans)
+    Hub::with_clock(rules, bounds, clock, server, spans)
 }
 
 /// How many connections there are files for, of those that are wanted.

@@ -153,8 +153,12 @@ impl Room {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Clock {
-    /// How far ahead of the server's clock a message may lie, in ticks.
+    /// How far ahead of the server's clock a participant's message may lie, in ticks, and all of its
+    /// messages of a second.
     pub max_jump: u64,
+    /// The time that nobody may push the clock above, if it is less than one tick a microsecond since
+    /// 1970; zero is that.
+    pub ceiling: u64,
 }
 
 /// How a dead connection is noticed.

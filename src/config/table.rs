@@ -103,7 +103,9 @@ pub(super) static SETTINGS: &[Setting] = &[
         "least time between two wake-ups of those who listen, which saves work and costs latency",
     ),
     setting("clock.max_jump", Count(1..=1 << 62), Text("4294967296"))
-        .means("ticks that a message may lie ahead of the server's Lamport clock"),
+        .means("ticks that a participant's message may lie ahead of the server's Lamport clock, and all its messages of a second together"),
+    setting("clock.ceiling", Count(0..=1 << 62), Text("0"))
+        .means("Lamport time above which nobody may push the server's clock, below the one tick a microsecond since 1970 that bounds it anyhow; 0 is none"),
     setting("keepalive.interval", Span(KEEPALIVE), Text("10s"))
         .means("silence on a connection before the server asks whether it lives"),
     setting("keepalive.timeout", Span(KEEPALIVE), Text("20s"))

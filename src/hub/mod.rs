@@ -10,6 +10,7 @@
 //! It knows nothing of gRPC, and it decides nothing: that is [`crate::chat::Room`]'s.
 
 mod chronicle;
+mod clock_limits;
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
 mod ledger;
@@ -29,6 +30,7 @@ mod visit;
 mod waiters;
 
 pub use chronicle::{Chronicle, keep_journal};
+pub use clock_limits::{ClockLimits, SLACK, WallClock};
 pub use ledger::{Books, Ledger};
 pub use reader::Reader;
 pub use scribe::{Scribe, keep_log};
@@ -38,12 +40,13 @@ pub use sweeper::sweep;
 pub use visit::Visit;
 
 use crate::chat::{
-    Departure, Entry, Fault, Lag, LamportTime, Log, Outcome, Participant, Position, Room, Rules,
-    Seat, What,
+    ClockBound, Departure, Entry, Fault, Lag, LamportTime, Log, Outcome, Participant, Position,
+    Room, Rules, Seat, What,
 };
 use crate::supervise::{Task, undying};
 use crate::telemetry::{Spans, metrics::Metrics};
 use crate::wire::{Batch, EncodedEntry, Inbound, Roll, encoded::Roster};
+use clock_limits::ClockUse;
 use progress::Progress;
 use std::{
     collections::BTreeMap,
@@ -111,6 +114,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     room: Room,
+    clock_use: ClockUse,
     log: Log<Arc<EncodedEntry>>,
     /// Who is present, for newcomers.
     roll: Roll,
@@ -118,6 +122,14 @@ struct State {
     progress: BTreeMap<Seat, Arc<Progress>>,
     /// The entries of the change under way; kept to spare an allocation for each.
     scratch: Vec<Entry>,
+}
+
+impl State {
+    /// What the time of a message is to be held to.
+    fn clock_bound(&mut self, from: Option<Seat>, inbound: &Inbound) -> ClockBound {
+        let Self { room, clock_use, .. } = self;
+        inbound.as_ref().map_or(ClockBound::CLOSED, |draft| clock_use.bound(room, from, draft))
+    }
 }
 
 impl Drop for Shared {
@@ -154,8 +166,21 @@ impl Hub {
     /// An empty, open room whose messages are traced with `spans`.
     #[must_use]
     pub fn traced(rules: Rules, bounds: Bounds, server: Participant, spans: Spans) -> Self {
+        Self::with_clock(rules, bounds, ClockLimits::default(), server, spans)
+    }
+
+    /// The same, and this is what is set for its clock.
+    #[must_use]
+    pub fn with_clock(
+        rules: Rules,
+        bounds: Bounds,
+        clock: ClockLimits,
+        server: Participant,
+        spans: Spans,
+    ) -> Self {
         let state = State {
             room: Room::new(rules),
+            clock_use: ClockUse::new(clock),
             log: Log::new(bounds.capacity),
             roll: Roll::default(),
             progress: BTreeMap::new(),
@@ -212,8 +237,9 @@ impl Hub {
         let mut taking = Taking::begin(&self.shared.spans, &mut inbound);
         let mut state = self.lock();
         let start = state.log.head();
+        let bound = state.clock_bound(from, &inbound);
         let outcome = self.change(&mut state, taking.as_mut(), |room, out| match inbound {
-            Ok(draft) => room.accept(from, draft, out),
+            Ok(draft) => room.accept(from, draft, bound, out),
             Err(fault) => room.refuse(from, fault, out),
         });
         let reply = self.answer(state, start, outcome);
@@ -385,12 +411,15 @@ impl Hub {
         mut taking: Option<&mut Taking>,
         act: impl FnOnce(&mut Room, &mut Vec<Entry>) -> R,
     ) -> R {
-        let State { room, log, roll, scratch, .. } = state;
+        let State { room, clock_use, log, roll, scratch, .. } = state;
         let before = room.now();
         let result = act(room, scratch);
         let mut is_traced = taking.as_mut().is_some_and(|taking| taking.note(scratch));
         for mut entry in scratch.drain(..) {
             roll.read(&entry.what);
+            if let What::Leave { seat, .. } = &entry.what {
+                clock_use.forget(*seat);
+            }
             self.shared.ledger.owe(u64::from(entry.fan.audience));
             self.shared.metrics.appended(before, &entry);
             // Only the first entry is about the message itself.

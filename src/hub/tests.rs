@@ -76,6 +76,19 @@ async fn the_books_balance_once_everybody_is_gone() {
 }
 
 #[tokio::test]
+async fn what_a_participant_has_used_of_the_clock_goes_with_it() {
+    let hub = hub(100);
+    let anton = join(&hub, "A");
+    let text = Act::Publish(who("A"), Text::new("text"));
+    let ahead = Draft { sent: hub.now().after(10), ..draft(text) };
+    let before = hub.now();
+    hub.receive(Some(anton.seat()), Ok(ahead));
+    assert_eq!((hub.now(), hub.lock().clock_use.seats()), (before.after(11), 1));
+    drop(anton);
+    assert_eq!(hub.lock().clock_use.seats(), 0);
+}
+
+#[tokio::test]
 async fn who_is_never_polled_is_evicted_and_the_others_are_told() {
     let hub = hub(16);
     let (mut anton, frozen) = (join(&hub, "A"), join(&hub, "Frozen"));

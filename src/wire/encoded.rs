@@ -266,7 +266,7 @@ pub fn to_reference(who: &Participant) -> pb::ClientReference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Act, Draft, Outcome, Room, Rules};
+    use crate::chat::{Act, ClockBound, Draft, Outcome, Room, Rules};
     use crate::wire::Roll;
 
     fn decode(
@@ -296,7 +296,8 @@ mod tests {
             trace: TraceContext { parent: "as it came".into(), state: "vendor=1".into() },
             act: Ok(Act::Connect(who.clone())),
         };
-        let Outcome::Joined(mut welcome) = room.accept(None, draft, &mut entries) else {
+        let Outcome::Joined(mut welcome) = room.accept(None, draft, ClockBound::OPEN, &mut entries)
+        else {
             panic!("an empty room takes anybody")
         };
         let entry = entries.remove(0);

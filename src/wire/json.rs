@@ -2,8 +2,8 @@
 //!
 //! It is the same message, field by field and by the same names; what is left out has protobuf's default.
 //! Kinds and codes go by their names. It is not protobuf's own JSON mapping, which makes texts of all
-//! 64-bit numbers: JavaScript reads Lamport times up to 2^53 exactly, and a page that was sent a larger
-//! one has to give up.
+//! 64-bit numbers: JavaScript reads Lamport times up to 2^53 exactly, and the server's clock cannot be pushed
+//! beyond (see `hub::clock_limits`).
 
 use super::{Inbound, from_pb, pb};
 use crate::chat::Fault;

@@ -123,7 +123,9 @@ impl Roll {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Act, Departure, Draft, Entry, LamportTime, Outcome, Room, Rules};
+    use crate::chat::{
+        Act, ClockBound, Departure, Draft, Entry, LamportTime, Outcome, Room, Rules,
+    };
     use crate::wire::pb;
     use prost::Message as _;
 
@@ -139,7 +141,9 @@ mod tests {
             let who = Participant::new(name, address, 1).expect("a legal reference");
             let (sent, seen, trace) = (LamportTime::ZERO, LamportTime::ZERO, Default::default());
             let draft = Draft { sent, seen, trace, act: Ok(Act::Connect(who)) };
-            let Outcome::Joined(welcome) = self.room.accept(None, draft, &mut self.entries) else {
+            let Outcome::Joined(welcome) =
+                self.room.accept(None, draft, ClockBound::OPEN, &mut self.entries)
+            else {
                 panic!("{name} is new");
             };
             self.read();

@@ -1,10 +1,11 @@
 //! A participant in a page: the same rules, the same refusals, the same books as for any other.
 
 use crate::{
-    peers::{Listener as _, Scrape, World, joined_by},
+    peers::{Listener as _, Peer, Scrape, World, joined_by},
     support::{Talker, author},
 };
 use serde_json::{Value, json};
+use std::time::SystemTime;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -206,4 +207,37 @@ async fn pages_hear_each_other() {
         joined_by(&peer.delivery().await, "Dagmar");
         peer.hears("Dagmar", "from tab to tab").await;
     }
+}
+
+/// What JavaScript tells apart.
+const SAFE: i64 = 1 << 53;
+
+#[tokio::test]
+async fn a_page_comes_in_after_the_clock_was_pushed_and_tells_all_times_apart() {
+    let mut world = World::start().await;
+    let physical = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
+    let mut hostile = Peer::open(world.server.address, "Hostile").await;
+    hostile.clock = i64::try_from(physical).unwrap() - 1;
+    hostile.connect();
+    world.hear_join("Hostile").await;
+    let mut casper = Talker::join(world.server.http_address, "Casper").await;
+    world.hear_join("Casper").await;
+    let mut latest = casper.clock;
+    assert!(u128::try_from(latest).unwrap() > physical, "it was pushed: {latest}");
+    for text in ["one", "two", "three"] {
+        casper.say(text).await;
+        let heard = world.anton.hears("Casper", text).await;
+        assert_eq!(heard.origin_time, casper.clock, "to the tick");
+        world.bjarke.hears("Casper", text).await;
+        world.anton.say(text);
+        let told = casper.hears("Anton", text).await["time"].as_i64().unwrap();
+        world.bjarke.hears("Anton", text).await;
+        assert!(latest < told && told < SAFE, "{told} after {latest}");
+        latest = told;
+    }
+    drop(casper);
+    world.hear_leave("Casper").await;
+    drop(hostile);
+    world.hear_leave("Hostile").await;
+    world.finish().await;
 }

@@ -7,7 +7,8 @@ use chittychat::causality::{
     live::{Happening, Live, News},
 };
 use chittychat::chat::{
-    Act, Draft, LamportTime, Outcome, Participant, Room, Rules, Seat, Text, TraceContext,
+    Act, ClockBound, Draft, LamportTime, Outcome, Participant, Room, Rules, Seat, Text,
+    TraceContext,
 };
 use chittychat::commands::graph_of;
 use chittychat::journal::ServerPen;
@@ -78,7 +79,7 @@ impl Stage {
             act: Ok(act),
         };
         let mut entries = Vec::new();
-        let outcome = self.room.accept(from, draft, &mut entries);
+        let outcome = self.room.accept(from, draft, ClockBound::OPEN, &mut entries);
         let joined = match outcome {
             Outcome::Joined(welcome) => Some(welcome.cursor.seat()),
             _ => None,

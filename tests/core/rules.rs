@@ -1,8 +1,8 @@
 //! Who is refused, with what, and what becomes of the clock.
 
 use chittychat::chat::{
-    Act, Departure, Draft, Entry, Fault, LamportTime, Outcome, Participant, Room, Rules, Seat,
-    Text, TraceContext, What, message::TextFault,
+    Act, ClockBound, Departure, Draft, Entry, Fault, LamportTime, Outcome, Participant, Room,
+    Rules, Seat, Text, TraceContext, What, message::TextFault,
 };
 
 fn who(name: &str) -> Participant {
@@ -18,6 +18,7 @@ fn draft(sent: i64, act: Result<Act, Fault>) -> Draft {
 struct Fixture {
     room: Room,
     anton: Seat,
+    bound: ClockBound,
     out: Vec<Entry>,
 }
 
@@ -25,11 +26,11 @@ fn fixture(rules: Rules) -> Fixture {
     let mut room = Room::new(rules);
     let mut out = Vec::new();
     let connect = draft(2, Ok(Act::Connect(who("Anton"))));
-    let Outcome::Joined(welcome) = room.accept(None, connect, &mut out) else {
+    let Outcome::Joined(welcome) = room.accept(None, connect, ClockBound::OPEN, &mut out) else {
         panic!("an empty room takes anybody")
     };
     out.clear();
-    Fixture { room, anton: welcome.cursor.seat(), out }
+    Fixture { room, anton: welcome.cursor.seat(), bound: ClockBound::OPEN, out }
 }
 
 impl Fixture {
@@ -38,7 +39,7 @@ impl Fixture {
     }
 
     fn stranger(&mut self, act: Result<Act, Fault>) -> Fault {
-        match self.room.accept(None, draft(2, act), &mut self.out) {
+        match self.room.accept(None, draft(2, act), self.bound, &mut self.out) {
             Outcome::Refused { fault } => fault,
             other => panic!("expected a refusal, got {other:?}"),
         }
@@ -46,7 +47,8 @@ impl Fixture {
 
     /// What Anton's message leads to: the fault of the notice, and whether he is gone.
     fn anton(&mut self, sent: i64, act: Result<Act, Fault>) -> (Option<Fault>, bool) {
-        let outcome = self.room.accept(Some(self.anton), draft(sent, act), &mut self.out);
+        let outcome =
+            self.room.accept(Some(self.anton), draft(sent, act), self.bound, &mut self.out);
         assert!(matches!(outcome, Outcome::Logged));
         let mut told = None;
         for entry in &self.out {
@@ -90,7 +92,8 @@ fn what_a_program_does_wrong_ends_its_stay_after_a_notice() {
 
 #[test]
 fn times_without_meaning_are_not_witnessed() {
-    let mut f = fixture(Rules { max_jump: 100, ..Rules::default() });
+    let mut f = fixture(Rules::default());
+    f.bound = ClockBound { jump: 100, ..ClockBound::OPEN };
     let say = || Ok(Act::Publish(who("Anton"), Text::new("x")));
     assert_eq!(f.anton(104, say()), (None, false), "just within the jump");
     assert_eq!(f.now(), 105);
@@ -110,7 +113,7 @@ fn times_without_meaning_are_not_witnessed() {
 
 #[test]
 fn a_refused_connect_is_told_to_nobody_else() {
-    let mut f = fixture(Rules { max_participants: 1, ..Rules::default() });
+    let mut f = fixture(Rules { max_participants: 1 });
     assert_eq!(f.stranger(Ok(Act::Connect(who("Anton")))), Fault::AlreadyPresent);
     assert_eq!(f.stranger(Ok(Act::Connect(who("Bjarke")))), Fault::RoomFull { participants: 1 });
     assert_eq!(f.stranger(Ok(Act::Publish(who("Bjarke"), Text::new("x")))), Fault::NotConnected);
@@ -124,7 +127,7 @@ fn a_reference_is_free_again_once_its_holder_has_left() {
     let mut f = fixture(Rules::default());
     assert_eq!(f.anton(9, Ok(Act::Disconnect(who("Anton")))), (None, true));
     let again = draft(2, Ok(Act::Connect(who("Anton"))));
-    let Outcome::Joined(welcome) = f.room.accept(None, again, &mut f.out) else {
+    let Outcome::Joined(welcome) = f.room.accept(None, again, f.bound, &mut f.out) else {
         panic!("the reference is free")
     };
     assert!(welcome.cursor.seat() > f.anton, "a seat is never given twice");
@@ -137,7 +140,7 @@ fn a_leave_is_announced_once_however_often_it_is_reported() {
     f.room.remove(f.anton, Departure::Lost, &mut f.out);
     assert_eq!(f.out.len(), 1);
     let late = draft(9, Ok(Act::Publish(who("Anton"), Text::new("x"))));
-    assert!(matches!(f.room.accept(Some(f.anton), late, &mut f.out), Outcome::Gone));
+    assert!(matches!(f.room.accept(Some(f.anton), late, f.bound, &mut f.out), Outcome::Gone));
     assert_eq!(f.out.len(), 1);
     assert!(f.room.settle(f.anton).is_some());
     assert_eq!(f.room.settle(f.anton), None, "books are closed once");

@@ -4,8 +4,8 @@
 
 use chittychat::causality::{Event, Kind, Replay, Subject, replay::node};
 use chittychat::chat::{
-    Act, Cursor, Departure, Draft, Entry, Fault, Lag, LamportClock, LamportTime, Log, Outcome,
-    Participant, Position, Room, Rules, Seat, Settlement, Text, TraceContext, What,
+    Act, ClockBound, Cursor, Departure, Draft, Entry, Fault, Lag, LamportClock, LamportTime, Log,
+    Outcome, Participant, Position, Room, Rules, Seat, Settlement, Text, TraceContext, What,
     invariant::{Account, Deed, Node, Receipt},
 };
 use std::{
@@ -129,7 +129,7 @@ impl World {
         let from = self.people[person].seat;
         let start = self.log.head();
         let mut out = Vec::new();
-        let outcome = self.room.accept(from, draft, &mut out);
+        let outcome = self.room.accept(from, draft, ClockBound::OPEN, &mut out);
         self.append(out);
         match outcome {
             Outcome::Joined(welcome) => {
@@ -168,7 +168,7 @@ impl World {
         let step = session.cursor.stamp(&entry);
         if let Some(delivery) = step.delivery {
             let it = &mut self.people[person];
-            let time = it.clock.witness(delivery.time, u64::MAX).unwrap();
+            let time = it.clock.witness(delivery.time, ClockBound::OPEN).unwrap();
             it.seen = delivery.time;
             let mut event = Event::new(node(&it.who), time, Kind::Received(Subject::Publish));
             event.cause = Some(("server".into(), delivery.time));

@@ -3,7 +3,9 @@
 use crate::room::{Guest, nowhere, say, serve, who};
 use chittychat::{
     causality::{Kind, Subject},
+    chat::LamportTime,
     client::{Command, Process, SessionError, Update, session::MAX_PENDING},
+    wire::participant::{Delivered, DeliveredKind},
 };
 use std::time::Duration;
 
@@ -126,6 +128,38 @@ async fn a_name_that_is_taken_ends_a_first_join_and_delays_a_return() {
     assert!(back.joined().await);
     back.tell(Command::Leave).await;
     back.end().await.unwrap();
+}
+
+/// A clock that the server does not take is no reason to give up: it is brought again, and carried on.
+#[tokio::test]
+async fn a_clock_that_is_refused_is_brought_again_and_carried_on() {
+    let server = serve(None).await;
+    let who = who("Anton", 20);
+    let mut process = Process::new(&who);
+    let from_the_future = LamportTime::ZERO.after(1 << 60);
+    let delivered = Delivered {
+        kind: DeliveredKind::Ack,
+        time: from_the_future,
+        accepted: None,
+        name: "server".into(),
+        who: None,
+        text: String::new(),
+        present: Box::default(),
+    };
+    process.receive(&delivered).unwrap();
+    let mut guest = Guest::go_on(server.address, who, process);
+    let mut latest = from_the_future.to_wire();
+    for _ in 0..2 {
+        let (opened, _) = guest.event(Kind::Opened).await;
+        assert!(opened > latest, "{opened} after {latest}");
+        latest = opened;
+        let why = guest.away().await;
+        let refused =
+            format!("the server refused our clock: time {} lies too far ahead", opened + 1);
+        assert!(why.contains(&refused), "{why}");
+    }
+    guest.tell(Command::Leave).await;
+    assert!(!guest.end().await.unwrap().process.has_been_present());
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 //! - `manners`: what a person may do wrong, and stays;
 //! - `bounds`: a reader that never reads;
 //! - `door`: connections that are too many, and those that nothing comes of;
+//! - `clocks`: somebody hostile pushes the room's clock, and the server is restarted;
 //! - `limits`: what one participant, one connection and one address may ask for;
 //! - `metrics`: what is counted, exactly, and the log that must not hold anybody up;
 //! - `lifecycle`: health, reflection, probes, and every way to stop;
@@ -26,6 +27,7 @@
 mod bench;
 #[cfg(target_os = "linux")]
 mod bounds;
+mod clocks;
 mod commands;
 #[cfg(target_os = "linux")]
 mod crowd;

@@ -9,7 +9,8 @@ use crate::plan::{FRAME_BYTES, KEEPALIVE, Plan};
 use chittychat::{
     chat::{Lag, Participant, Rules},
     grpc::{Limits, Serving},
-    hub::{Bounds, Hub, sweep},
+    hub::{Bounds, ClockLimits, Hub, WallClock, sweep},
+    telemetry::Spans,
 };
 use std::{rc::Rc, time::Duration};
 use tokio::{
@@ -36,7 +37,7 @@ pub async fn serve(plan: Rc<Plan>, pen: Pen, stop: Rc<Notify>) -> turmoil::Resul
         chronicle.lives
     };
     pen.write(Seen::Began(life));
-    let rules = Rules { max_jump: plan.max_jump, max_participants: plan.max_participants };
+    let rules = Rules { max_participants: plan.max_participants };
     let bounds = Bounds {
         capacity: Lag { entries: plan.capacity, bytes: BYTES },
         max_lag: Lag { entries: plan.max_lag, bytes: BYTES },
@@ -53,7 +54,10 @@ pub async fn serve(plan: Rc<Plan>, pen: Pen, stop: Rc<Notify>) -> turmoil::Resul
         keepalive_timeout: Duration::from_millis(KEEPALIVE.1),
         ..Limits::default()
     };
-    let hub = Hub::new(rules, bounds, reference());
+    // A wall clock that has not been set, so that nothing depends on when a world is run.
+    let wall = WallClock::new(|| Duration::ZERO);
+    let clock = ClockLimits { max_jump: plan.max_jump, ceiling: 0, wall };
+    let hub = Hub::with_clock(rules, bounds, clock, reference(), Spans::off());
     let recorder = tokio::task::spawn_local(record(hub.clone(), pen.clone(), life));
     let sweeper = tokio::spawn(sweep(hub.clone()));
     let listener = Door(TcpListener::bind(("0.0.0.0", PORT)).await?);

@@ -2,7 +2,7 @@
 //! shown over random ones, in tests/console.
 
 use super::*;
-use crate::chat::{Act, Draft, Outcome, Room, Rules, Text, TraceContext};
+use crate::chat::{Act, ClockBound, Draft, Outcome, Room, Rules, Text, TraceContext};
 
 /// A room, and what is told of it.
 struct Stage {
@@ -22,7 +22,7 @@ impl Stage {
         let trace = TraceContext::default();
         let draft = Draft { sent: time(sent), seen: time(seen), trace, act: Ok(act) };
         let mut entries = Vec::new();
-        let outcome = self.room.accept(from, draft, &mut entries);
+        let outcome = self.room.accept(from, draft, ClockBound::OPEN, &mut entries);
         entries.iter().for_each(|entry| self.live.read(entry, &mut |news| self.told.push(news)));
         match outcome {
             Outcome::Joined(welcome) => Some(welcome.cursor.seat()),

@@ -40,6 +40,7 @@ wake_window = "0s"                # default
 
 [clock]
 max_jump = 4294967296             # default
+ceiling = 0                       # default
 
 [keepalive]
 interval = "1m 30s"               # chittychat.toml

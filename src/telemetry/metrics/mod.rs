@@ -427,7 +427,7 @@ fn histogram(recorder: &PrometheusRecorder, metric: &Metric) -> Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Lag, clock::ClockJump, ident::IdentFault, message::TextFault};
+    use crate::chat::{ClockBound, Lag, clock::ClockJump, ident::IdentFault, message::TextFault};
 
     #[test]
     fn every_series_is_there_from_the_start_and_nothing_else() {
@@ -471,7 +471,7 @@ mod tests {
             Fault::ClockJump(ClockJump {
                 seen: LamportTime::ZERO,
                 own: LamportTime::ZERO,
-                max_jump: 1,
+                bound: ClockBound::CLOSED,
             }),
         ];
         let (_, reasons) = table::MESSAGES_REJECTED.label.expect("a label");

@@ -94,11 +94,11 @@ impl<'a> Model<'a, '_> {
     fn read(&mut self, index: usize, at: u64, entry: &Entry) -> Result<(), Violation> {
         match &entry.what {
             What::Join { seat, who, sent, .. } => {
-                self.witness(entry, *sent)?;
+                self.witness(entry, *sent, false)?;
                 self.join(index, entry, *seat, who)
             }
             What::Publish { seat, who, text, sent, .. } => {
-                self.witness(entry, *sent)?;
+                self.witness(entry, *sent, true)?;
                 let (stream, said) = self.hear(entry)?;
                 let rank = self.rank(*seat, stream.id)?;
                 if said != Meaning::Publish(text.as_str()) || **who != stream.it.who {
@@ -113,7 +113,7 @@ impl<'a> Model<'a, '_> {
             }
             What::Refusal { seat, sent, .. } => {
                 match sent {
-                    Some(sent) => self.witness(entry, *sent)?,
+                    Some(sent) => self.witness(entry, *sent, seat.is_some())?,
                     // What cannot be read has no time; that its sender is told is the event.
                     None if entry.accepted == entry.fan.base && !is_traced(entry) => {}
                     None => return broken("clock rules", format!("{entry:?}")),
@@ -124,9 +124,16 @@ impl<'a> Model<'a, '_> {
         }
     }
 
-    /// Clock rule: a receive passes the own clock and the message's time.
-    fn witness(&mut self, entry: &Entry, sent: LamportTime) -> Result<(), Violation> {
-        if sent > self.now.after(self.facts.plan.max_jump) {
+    /// Clock rule: a receive passes the own clock and the message's time, unless that lies too far
+    /// ahead: above what physical time accounts for, or, of one who is present, above the largest jump.
+    fn witness(
+        &mut self,
+        entry: &Entry,
+        sent: LamportTime,
+        is_present: bool,
+    ) -> Result<(), Violation> {
+        let jump = if is_present { self.facts.plan.max_jump } else { u64::MAX };
+        if sent > self.now.after(jump) || sent.ticks() >= 1 << 53 {
             return broken("a clock jump is not witnessed", format!("{entry:?} at {}", self.now));
         }
         self.now = self.now.max(sent);
@@ -247,7 +254,7 @@ impl<'a> Model<'a, '_> {
         };
         let (_, id) = self.present[rank];
         if *departure == Departure::Disconnected {
-            self.witness(entry, sent)?;
+            self.witness(entry, sent, true)?;
             let (stream, said) = self.hear(entry)?;
             if stream.id != id || said != Meaning::Disconnect {
                 return broken("only one's own Disconnect is one's leave", format!("{entry:?}"));
