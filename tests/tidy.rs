@@ -231,6 +231,7 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/operations.md",
         "docs/limits.md",
         "docs/metrics.md",
+        "docs/names.md",
         "docs/probe.md",
         "docs/settings.md",
         "docs/testing.md",

@@ -30,7 +30,7 @@ struct Stream {
 
 /// Plays the steps.
 pub fn run(data: &[u8]) {
-    let server = Participant::new("server", "", 0).expect("legal");
+    let server = Participant::server("", 0);
     let rules = Rules { max_participants: STREAMS - 1 };
     let hub = Hub::new(rules, Bounds::default(), server);
     let mut streams: [Stream; STREAMS] = Default::default();

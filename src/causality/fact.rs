@@ -4,7 +4,10 @@
 //! number, keeps texts in one place for all, and stands for a whole fan-out if there is one.
 
 use super::event::Kind;
-use crate::chat::{Participant, escape::Escaped};
+use crate::chat::{
+    Participant,
+    escape::{EscapedAddress, EscapedName, unescaped},
+};
 use std::fmt;
 
 /// Who somebody is.
@@ -31,14 +34,14 @@ impl Identity {
         Self::Participant { name, address, port: who.port() }
     }
 
-    /// The identity that a printed form, `Name address:port`, stands for. What was escaped in it stays
-    /// so: a print does not say more.
+    /// The identity that a printed form, `Name address:port`, stands for.
     #[must_use]
     pub fn shown(text: &str) -> Option<Self> {
         let (rest, port) = text.rsplit_once(':')?;
         let (name, address) = rest.rsplit_once(' ')?;
         let port = port.parse().ok()?;
-        Some(Self::Participant { name: name.into(), address: address.into(), port })
+        let (name, address) = (unescaped(name).into(), unescaped(address).into());
+        Some(Self::Participant { name, address, port })
     }
 }
 
@@ -48,7 +51,7 @@ impl fmt::Display for Identity {
         match self {
             Self::Server => f.write_str("server"),
             Self::Participant { name, address, port } => {
-                write!(f, "{} {}:{port}", Escaped(name), Escaped(address))
+                write!(f, "{} {}:{port}", EscapedName(name), EscapedAddress(address))
             }
         }
     }

@@ -184,3 +184,57 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{LamportTime, imitation::poses_as_server};
+
+    /// One fault of each kind.
+    fn faults() -> Vec<Fault> {
+        let text = [TextFault::Empty, TextFault::TooLong { chars: 129 }];
+        let text = text.into_iter().chain([TextFault::Control { character: '\n' }]);
+        let ident = [
+            IdentFault::NameEmpty,
+            IdentFault::NameTooLong { chars: 65 },
+            IdentFault::NameControl { character: '\n' },
+            IdentFault::NameUnseen { character: '\u{ad}' },
+            IdentFault::NameBlank { character: '\u{a0}' },
+            IdentFault::NameInvisible,
+            IdentFault::NameEdge,
+            IdentFault::NameOfServer,
+            IdentFault::Address,
+            IdentFault::Port { port: -1 },
+        ];
+        let jump = ClockJump { seen: LamportTime::ZERO, own: LamportTime::ZERO, max_jump: 1 };
+        let mut faults = vec![
+            Fault::TooFast { per_second: 5 },
+            Fault::NotConnected,
+            Fault::SecondConnect,
+            Fault::UnknownType(9),
+            Fault::MissingReference,
+            Fault::Impersonation,
+            Fault::NotYourName { name: "Bo".into(), yours: ["Anton".into()].into() },
+            Fault::AlreadyPresent,
+            Fault::RoomFull { participants: 9 },
+            Fault::AddressFull { participants: 9 },
+            Fault::JoinsTooFast { per_second: 9 },
+            Fault::Closing,
+            Fault::Undecodable("no end".into()),
+            Fault::Oversized { max_bytes: 9 },
+            Fault::NegativeTime(-1),
+            Fault::ClockJump(jump),
+        ];
+        faults.extend(text.map(Fault::Text));
+        faults.extend(ident.map(Fault::BadReference));
+        faults
+    }
+
+    #[test]
+    fn whoever_repeats_a_notice_poses_as_the_server() {
+        for fault in faults() {
+            let sentence = fault.to_string();
+            assert!(poses_as_server(&sentence), "chat::imitation does not know: {sentence}");
+        }
+    }
+}

@@ -14,7 +14,8 @@
 //! Reading order: [`clock`] (the rules of time), [`ident`] and [`message`] (what may be said, and by
 //! whom), [`entry`] (one accepted message and the run of times it takes), [`room`] (who is present,
 //! and what is accepted), [`log`] (the bounded order), [`cursor`] (one reader's place in it),
-//! [`invariant`] (the promises, as predicates that tests and tools share).
+//! [`invariant`] (the promises, as predicates that tests and tools share); and, for whoever shows what
+//! strangers wrote, [`unseen`], [`escape`] and [`imitation`].
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -24,10 +25,12 @@ pub mod entry;
 pub mod escape;
 pub mod fault;
 pub mod ident;
+pub mod imitation;
 pub mod invariant;
 pub mod log;
 pub mod message;
 pub mod room;
+pub mod unseen;
 
 pub use clock::{ClockBound, LamportClock, LamportTime};
 pub use cursor::{Cursor, Delivery, Part, Step};

@@ -13,8 +13,12 @@ use super::{
     session,
 };
 use crate::causality::{Kind, Subject};
-use crate::chat::escape::Escaped;
+use crate::chat::{
+    escape::{Bracketed, Escaped},
+    imitation::{Quoted, is_servers_name},
+};
 use crate::telemetry::stamp;
+use crate::wire::participant::Delivered;
 use std::{
     convert::Infallible,
     io::{self, Write},
@@ -228,11 +232,15 @@ impl Lines {
                         std::iter::once(sent).chain(prompt).collect()
                     }
                     (Kind::Received(Subject::Ack), _) | (_, None) => vec![],
-                    (_, Some(delivered)) => vec![format!(
-                        "[Lamport time: {time}, Name: {}] {}",
-                        Escaped(&delivered.name),
-                        Escaped(&delivered.text)
-                    )],
+                    (Kind::Received(Subject::Publish), Some(Delivered { name, text, .. })) => {
+                        let name = Bracketed(name);
+                        let (name, text) = (said_by(&name.to_string()), Quoted(text));
+                        vec![format!("[Lamport time: {time}, Name: {name}] {text}")]
+                    }
+                    (_, Some(Delivered { name, text, .. })) => {
+                        let (name, text) = (Bracketed(name), Escaped(text));
+                        vec![format!("[Lamport time: {time}, Name: {name}] {text}")]
+                    }
                 }
             }
             Update::Joined { is_back: true } => vec!["Back in the room".to_owned()],
@@ -244,11 +252,17 @@ impl Lines {
     }
 }
 
+/// A name that somebody speaks under. Our server lets nobody in under its own; if another does, that is
+/// marked, since a notice has the server's.
+fn said_by(name: &str) -> String {
+    if is_servers_name(name) { format!("\"{name}\"") } else { name.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chat::{LamportTime, Participant};
-    use crate::wire::participant::{Delivered, DeliveredKind, Outgoing};
+    use crate::wire::participant::{DeliveredKind, Outgoing};
     use std::time::Duration;
 
     fn said(process: &mut Process, kind: DeliveredKind, time: u64, text: &str) -> Update {
@@ -263,6 +277,11 @@ mod tests {
         };
         let event = process.receive(&delivered).expect("an ordinary time");
         Update::Happened(event, Some(delivered))
+    }
+
+    fn delivered_name(update: &mut Update, name: &str) {
+        let Update::Happened(_, Some(delivered)) = update else { panic!("as it was made") };
+        delivered.name = name.into();
     }
 
     #[test]
@@ -287,6 +306,23 @@ mod tests {
         assert!(lines.of(&own).is_empty(), "the original does not repeat one's own words");
         let ack = said(&mut process, DeliveredKind::Ack, 12, "");
         assert!(lines.of(&ack).is_empty());
+    }
+
+    #[test]
+    fn an_imitation_is_in_quotation_marks_and_the_true_line_is_not() {
+        let mut lines = Lines { port: 1, with_prompt: false };
+        let mut process = Process::new(&Participant::new("Anton", "", 20).expect("legal"));
+        let left = "Bjarke 127.0.0.1:20 has left the chat at Lamport time 9";
+        let told = said(&mut process, DeliveredKind::Leave, 10, left);
+        let name = r"Bja\u{1b}rke";
+        assert_eq!(lines.of(&told), [format!("[Lamport time: 11, Name: {name}] {left}")]);
+        let imitated = said(&mut process, DeliveredKind::Publish, 12, left);
+        assert_eq!(lines.of(&imitated), [format!("[Lamport time: 13, Name: {name}] \"{left}\"")]);
+        let mut foreign = said(&mut process, DeliveredKind::Publish, 14, "hi");
+        delivered_name(&mut foreign, "Server");
+        assert_eq!(lines.of(&foreign), ["[Lamport time: 15, Name: \"Server\"] hi"]);
+        delivered_name(&mut foreign, "Bo] x");
+        assert_eq!(lines.of(&foreign), [r"[Lamport time: 15, Name: Bo\u{5d} x] hi"]);
     }
 
     #[test]

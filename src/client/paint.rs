@@ -1,11 +1,17 @@
 //! How a terminal shows what happens: the Lamport time in front, names in a colour of their own, and
 //! what nobody said set apart from what somebody did.
 //!
-//! Whatever strangers wrote is escaped here, before any colour is put around it.
+//! Whatever strangers wrote is escaped here, before any colour is put around it. What they say stands
+//! behind their name and begins with no sign; what nobody said begins with one, or stands back. A name
+//! that could be read otherwise is in quotation marks, and so are words that pose as the server's.
 
 use super::{Update, retry::Pause};
 use crate::causality::{Event, Kind, Subject};
-use crate::chat::escape::Escaped;
+use crate::chat::{
+    escape::{Escaped, EscapedName},
+    imitation::{Quoted, is_servers_name, poses_as_server},
+    unseen::is_picture,
+};
 use crate::wire::participant::Delivered;
 use anstyle::{AnsiColor, Style};
 use std::fmt;
@@ -19,6 +25,9 @@ const NAMES: [AnsiColor; 6] = [
     AnsiColor::BrightRed,
     AnsiColor::BrightMagenta,
 ];
+
+/// What is shown of oneself, and so of nobody else.
+const ASKED: [&str; 3] = ["connected to the server", "asked to join", "asked to leave"];
 
 /// The most names that are listed of those who are here.
 const MOST_NAMES: usize = 8;
@@ -72,12 +81,12 @@ impl Painter {
             (Kind::Received(_), Some(delivered)) => &*delivered.text,
             _ => event.detail.as_deref().unwrap_or_default(),
         };
-        let said = Escaped(said);
+        let (words, said) = (said, Escaped(said));
         let what = match event.kind {
             Kind::Opened => self.paint(dim(), &"connected to the server"),
             Kind::Sent(Subject::Connect) => self.paint(dim(), &"asked to join"),
             Kind::Sent(Subject::Publish) | Kind::Received(Subject::Publish) => {
-                format!("{} {said}", self.name(name))
+                format!("{} {}", self.name(name), spoken(name, words))
             }
             Kind::Sent(Subject::Disconnect) => self.paint(dim(), &"asked to leave"),
             Kind::Received(Subject::Join) => {
@@ -103,8 +112,7 @@ impl Painter {
         else {
             return String::new();
         };
-        let shown: Vec<_> =
-            others.iter().take(MOST_NAMES).map(|name| Escaped(name).to_string()).collect();
+        let shown: Vec<_> = others.iter().take(MOST_NAMES).map(|name| name_alone(name)).collect();
         let more = match others.len() - shown.len() {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -119,13 +127,36 @@ impl Painter {
             .bytes()
             .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         let place = hash as usize % NAMES.len();
-        self.paint(colour(NAMES[place]).bold(), &Escaped(name))
+        self.paint(colour(NAMES[place]).bold(), &name_alone(name))
     }
 
     /// A text in a style, or as it is where there are no colours.
     #[must_use]
     pub fn paint(&self, style: Style, text: &dyn fmt::Display) -> String {
         if self.has_colour { format!("{style}{text}{style:#}") } else { text.to_string() }
+    }
+}
+
+/// A name as it stands beside other words: in quotation marks if it is more than one word, or does not
+/// begin like a name.
+fn name_alone(name: &str) -> String {
+    let begins_well = name.starts_with(|c: char| c.is_alphanumeric() || is_picture(c));
+    let is_one_word = !name.contains([' ', ',', '"']);
+    let shown = EscapedName(name);
+    if begins_well && is_one_word && !is_servers_name(name) {
+        shown.to_string()
+    } else {
+        format!("\"{shown}\"")
+    }
+}
+
+/// What somebody says: in quotation marks if it poses as something else, be it together with the name.
+fn spoken(name: &str, words: &str) -> String {
+    let line = format!("{name} {words}");
+    if poses_as_server(&line) || ASKED.contains(&&*line.trim_end().to_lowercase()) {
+        format!("\"{}\"", Escaped(words))
+    } else {
+        Quoted(words).to_string()
     }
 }
 
@@ -173,6 +204,24 @@ mod tests {
         assert_eq!(line.as_deref(), Some("    11 + Oliver has joined"));
         let line = painter.line(&heard(DeliveredKind::Notice, "server", "too fast"));
         assert_eq!(line.as_deref(), Some("    11 ! too fast"));
+    }
+
+    #[test]
+    fn nobody_speaks_in_the_form_of_what_nobody_said() {
+        let painter = Painter::new("Anton", false);
+        let said = |name, text| painter.line(&heard(DeliveredKind::Publish, name, text));
+        for (name, text, shown) in [
+            ("Bo", "the server is stopping", "Bo \"the server is stopping\""),
+            ("!", "hi", "\"!\" hi"),
+            ("+ Bo 1:2", "hi", "\"+ Bo 1:2\" hi"),
+            ("Anna Maria", "hi", "\"Anna Maria\" hi"),
+            ("asked", "to join", "asked \"to join\""),
+            ("the", "room is full", "the \"room is full\""),
+            ("server", "hi", "\"server\" hi"),
+            ("\u{1f980}", "hi", "\u{1f980} hi"),
+        ] {
+            assert_eq!(said(name, text), Some(format!("    11 {shown}")));
+        }
     }
 
     #[test]

@@ -198,9 +198,7 @@ fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
         },
         wake_window: settings.room.wake_window,
     };
-    let port = i32::from(address.port());
-    let server = Participant::new("server", &address.ip().to_string(), port)
-        .expect("a bound address is a legal reference");
+    let server = Participant::server(&address.ip().to_string(), address.port());
     Hub::with_clock(rules, bounds, clock, server, spans)
 }
 

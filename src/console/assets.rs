@@ -54,6 +54,7 @@ static ASSETS: &[Asset] = assets! {
     "/console/chat.js" "chat.js" SCRIPT;
     "/console/clock.js" "clock.js" SCRIPT;
     "/console/words.js" "words.js" SCRIPT;
+    "/console/glyphs.js" "glyphs.js" SCRIPT;
 };
 
 /// The routes of the files.

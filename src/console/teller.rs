@@ -68,9 +68,7 @@ impl Teller {
     pub(super) fn new(hub: Hub, ring: Arc<Ring>, server: SocketAddr) -> Self {
         let (reader, present) = hub.read_on();
         let mut batch = Batch::default();
-        let port = i32::from(server.port());
-        let server = Participant::new("server", &server.ip().to_string(), port);
-        batch.node(0, &server.expect("a bound address is a legal reference"));
+        batch.node(0, &Participant::server(&server.ip().to_string(), server.port()));
         let live = Live::resume(present, MOST_SINGLY, &mut |news| introduce(&mut batch, &news));
         let pulse = Pulse::new(Instant::now());
         let waits = Waits::default();

@@ -40,7 +40,7 @@ fn who(name: &str) -> Participant {
 fn hub(capacity: u64) -> Hub {
     let bound = Lag { entries: capacity, bytes: u64::MAX };
     let bounds = Bounds { capacity: bound, max_lag: bound, ..Bounds::default() };
-    Hub::new(Rules::default(), bounds, who("server"))
+    Hub::new(Rules::default(), bounds, Participant::server("127.0.0.1", 1))
 }
 
 fn receive(hub: &Hub, seat: Option<Seat>, act: Act) -> Reply {

@@ -22,7 +22,7 @@ fn hub(capacity: u64) -> Hub {
     Hub::new(
         Rules::default(),
         Bounds { capacity: bound, max_lag: bound, ..Bounds::default() },
-        who("server"),
+        Participant::server("127.0.0.1", 1),
     )
 }
 

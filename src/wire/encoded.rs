@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn a_message_is_the_shared_part_with_the_recipients_own_time() {
         let who = Participant::new("Anton", "127.0.0.1", 20).expect("a legal reference");
-        let server = Participant::new("server", "", 0).expect("a legal reference");
+        let server = Participant::server("", 0);
         let mut room = Room::new(Rules::default());
         let mut entries = Vec::new();
         let draft = Draft {

@@ -39,17 +39,15 @@ fn act(message: &pb::Message) -> Result<Act, Fault> {
         .filter(|kind| !matches!(kind, Ack | Notice))
         .ok_or(Fault::UnknownType(message.r#type))?;
     let reference = message.client_reference.as_ref().ok_or(Fault::MissingReference)?;
-    let who = participant(reference)?;
+    let pb::ClientReference { client_name, client_address, client_port } = reference;
+    // What a name looks like is judged once: later it has to be the one that came in.
+    let judge = if kind == Connect { Participant::new } else { Participant::recorded };
+    let who = judge(client_name, client_address, *client_port).map_err(Fault::BadReference)?;
     Ok(match kind {
         Connect => Act::Connect(who),
         Disconnect => Act::Disconnect(who),
         Publish | Ack | Notice => Act::Publish(who, Text::new(&message.text)),
     })
-}
-
-fn participant(reference: &pb::ClientReference) -> Result<Participant, Fault> {
-    let pb::ClientReference { client_name, client_address, client_port } = reference;
-    Participant::new(client_name, client_address, *client_port).map_err(Fault::BadReference)
 }
 
 /// A trace context worth passing on: anything else is dropped, as the W3C text asks of a malformed

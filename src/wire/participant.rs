@@ -172,7 +172,7 @@ pub fn from_pb(message: pb::Message) -> Result<Delivered, String> {
         time,
         accepted: LamportTime::from_wire(message.accepted_time)
             .filter(|id| *id > LamportTime::ZERO),
-        who: Participant::new(&client_name, &client_address, client_port).ok(),
+        who: Participant::recorded(&client_name, &client_address, client_port).ok(),
         name: client_name,
         text: message.text,
         present: message.participants.into_iter().map(|who| who.client_name).collect(),

@@ -43,7 +43,7 @@ async fn everything_that_the_page_names_comes_from_the_program() {
         assert_eq!(found.collect::<Vec<_>>(), Vec::<&&str>::new(), "{path}");
     }
     let scripts = asked.iter().filter(|path| path.ends_with(".js")).count();
-    assert_eq!((asked.len(), scripts), (16, 13), "{asked:?}");
+    assert_eq!((asked.len(), scripts), (17, 14), "{asked:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@
 //! - `same`: that the live events are those of the journal, over random conversations;
 //! - `chat`: a participant over a WebSocket, by the same rules as any other;
 //! - `guarded`: who is shown what;
-//! - `browser`: the page in Chromium (feature `browser`).
+//! - `browser`: the page in Chromium (feature `browser`);
+//! - `table`: names and words that pose as something else, from `tests/names`.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, unreachable_pub)]
@@ -24,3 +25,7 @@ mod guarded;
 mod peers;
 mod same;
 mod support;
+#[cfg(feature = "browser")]
+#[allow(dead_code)]
+#[path = "../names/table.rs"]
+mod table;

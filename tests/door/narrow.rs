@@ -82,7 +82,7 @@ fn serve() -> Dial {
     fs::write(&key_path, key).unwrap();
     let files = Files { cert_and_key: Some((cert_path, key_path)), ..Files::default() };
     let access = Access::load(files).expect("the files are good");
-    let server = Participant::new("server", "", 0).expect("legal");
+    let server = Participant::server("", 0);
     let hub = Hub::new(Rules::default(), Bounds::default(), server);
     let limits = Limits { frame_bytes: 4096, connections: 10, ..Limits::default() };
     let (pipes, receiver) = mpsc::unbounded_channel();

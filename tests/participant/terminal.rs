@@ -1,7 +1,8 @@
 //! The program on a pseudo-terminal, as a person sees it.
 
 use crate::room::{Guest, PATIENCE, say, serve, who};
-use chittychat::causality::Subject;
+use crate::table::{ADMITTED, SAID};
+use chittychat::{causality::Subject, client::Command};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::{
     io::{Read as _, Write},
@@ -83,6 +84,22 @@ impl Terminal {
 
     async fn until_line(&mut self, part: &str) {
         self.until(part, |lines| lines.iter().any(|line| line.contains(part))).await;
+    }
+
+    /// Waits until this has been printed, wherever it stands on the screen.
+    async fn until_printed(&mut self, part: &str) {
+        let printed = async {
+            while !String::from_utf8_lossy(&self.printed).contains(part) {
+                let Some(chunk) = self.output.recv().await else {
+                    panic!("the program ended before {part:?}:\n{}", self.lines().join("\n"))
+                };
+                self.screen.process(&chunk);
+                self.printed.extend_from_slice(&chunk);
+            }
+        };
+        if timeout(PATIENCE, printed).await.is_err() {
+            panic!("{part:?} was not printed:\n{}", self.lines().join("\n"));
+        }
     }
 
     /// The lines on the screen, without the empty ones at the end.
@@ -203,5 +220,36 @@ async fn plain_lines_are_to_be_had_on_a_terminal() {
     terminal.until_line("Enter the content of the message ('exit' to quit):").await;
     terminal.until_line("[Lamport time: 5, Name: Anton] Anton 127.0.0.1:20 has joined").await;
     terminal.press("exit\r");
+    assert_eq!(terminal.end(is_cooked).await, (0, true));
+}
+
+/// With colours a name ends where its colour does.
+const END: &str = "\u{1b}[0m";
+
+#[tokio::test]
+async fn names_and_words_that_pose_as_something_else_are_shown_as_what_they_are() {
+    let server = serve(None).await;
+    let mut terminal = Terminal::join(server.address, &[]);
+    terminal.until_line("has joined the chat").await;
+    for row in &ADMITTED {
+        let mut guest = Guest::start(server.address, who(row.name, 40));
+        guest.joined().await;
+        guest.tell(say("hi")).await;
+        let shown = row.shown;
+        terminal.until_printed(&format!("+ {shown} 127.0.0.1:40 has joined the chat at")).await;
+        terminal.until_printed(&format!("{}{END} hi\r\n", row.spoken)).await;
+        guest.tell(Command::Leave).await;
+        terminal.until_printed(&format!("- {shown} 127.0.0.1:40 has left the chat at")).await;
+    }
+    let mut bo = Guest::start(server.address, who("Bo", 40));
+    bo.joined().await;
+    for (text, shown) in SAID {
+        bo.tell(say(text)).await;
+        terminal.until_printed(&format!("Bo{END} {shown}\r\n")).await;
+    }
+    // Nor is one's own imitation shown as the server's.
+    terminal.press("the server is stopping\r");
+    terminal.until_printed(&format!("Anton{END} \"the server is stopping\"\r\n")).await;
+    terminal.press("\x04");
     assert_eq!(terminal.end(is_cooked).await, (0, true));
 }

@@ -26,7 +26,7 @@ const BYTES: u64 = 1 << 30;
 
 /// Who the server says it is.
 pub fn reference() -> Participant {
-    Participant::new("server", "10.0.0.254", i32::from(PORT)).unwrap()
+    Participant::server("10.0.0.254", PORT)
 }
 
 /// Serves until `stop`, and then drains.

@@ -10,7 +10,7 @@ use crate::causality::{
     layout::{
         End, Layout,
         labels::is_hollow,
-        text::shown,
+        text::quoted,
         words::{Words, noun},
     },
 };
@@ -50,7 +50,7 @@ pub fn mermaid(graph: &Graph, layout: &Layout) -> String {
         let text = words.said(arrow.sent).filter(|_| arrow.subject == Subject::Publish);
         let who = || arrow.author.map_or(String::new(), |author| words.name(author).name);
         let what = match (text, arrow.subject) {
-            (Some(text), _) => format!("“{}”", shown(text, 60)),
+            (Some(text), _) => quoted(text, 60),
             (None, Subject::Join) => format!("{} joins", who()),
             (None, Subject::Leave) => format!("{} leaves", who()),
             (None, subject) => noun(subject).to_owned(),

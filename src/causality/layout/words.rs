@@ -2,7 +2,7 @@
 //!
 //! Everything that comes out of here has been through [`shown`].
 
-use super::text::shown;
+use super::text::{quoted, shown};
 use crate::causality::{
     event::{Kind, Subject},
     fact::{Evidence, Fact, Identity},
@@ -81,7 +81,7 @@ impl<'a> Words<'a> {
         let fact = self.graph.fact(at);
         let who =
             |node: Option<u32>| node.map_or("somebody".to_owned(), |node| self.name(node).name);
-        let said = |fact: &Fact| Some(format!("“{}”", shown(self.text(fact)?, MOST_OF_TEXT)));
+        let said = |fact: &Fact| Some(quoted(self.text(fact)?, MOST_OF_TEXT));
         match fact.kind {
             Kind::Opened => None,
             Kind::Sent(Subject::Publish) if at.node != 0 => Some((Tone::Said, said(fact)?)),
@@ -160,7 +160,7 @@ impl<'a> Words<'a> {
             Kind::Sent(Subject::Publish) | Kind::Received(Subject::Publish) => self.text(fact),
             _ => self.graph.pools.text(fact.text),
         };
-        let text = text.map(|text| format!(": “{}”", shown(text, MOST_OF_SENTENCE)));
+        let text = text.map(|text| format!(": {}", quoted(text, MOST_OF_SENTENCE)));
         let known = match fact.evidence {
             Evidence::Recorded => "",
             Evidence::Implied | Evidence::Placed => " (as the server's record says)",

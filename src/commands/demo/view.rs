@@ -5,7 +5,10 @@
 
 use super::{Failure, Happened, Held, PEOPLE};
 use crate::causality::{Event, Kind, Subject};
-use crate::chat::escape::Escaped;
+use crate::chat::{
+    escape::{Escaped, EscapedName},
+    imitation::Quoted,
+};
 use crate::wire::participant::Delivered;
 use anstyle::{AnsiColor, Style};
 use std::{io::Write as _, net::SocketAddr};
@@ -73,7 +76,7 @@ pub(super) fn participant_line(event: &Event, delivered: Option<&Delivered>) -> 
         (Kind::Sent(_), _) => format!("Sent message to server: {detail}"),
         (Kind::Received(Subject::Ack), _) => "Received the answer: left the chat".to_owned(),
         (Kind::Received(Subject::Publish), Some(from)) => {
-            format!("Received from {}: {}", Escaped(&from.name), Escaped(&from.text))
+            format!("Received from {}: {}", EscapedName(&from.name), Quoted(&from.text))
         }
         (Kind::Received(_), Some(from)) => format!("Received: {}", Escaped(&from.text)),
         (Kind::Received(_), None) => format!("Received: {detail}"),

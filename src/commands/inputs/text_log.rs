@@ -9,6 +9,7 @@ use crate::causality::{
     Fact, History, Identity, Kind, Medium, Source, Subject,
     fact::{NOBODY, Piece},
 };
+use crate::chat::{escape::unescaped, imitation::unquoted};
 use crate::journal::read::{LineError, next_line};
 use std::{collections::BTreeMap, io::BufRead};
 
@@ -70,7 +71,7 @@ impl Log {
             return Ok(());
         };
         match name {
-            Some(name) => self.heard(history, source, time, (name, sentence)),
+            Some(name) => self.heard(history, source, time, (&unescaped(name), sentence)),
             None => self.said(history, source, time, sentence),
         }
     }
@@ -132,7 +133,7 @@ impl Log {
             self.me.clone_from(&about);
         }
         let text = match subject {
-            Subject::Publish => history.pools.keep_text(sentence),
+            Subject::Publish => history.pools.keep_text(unquoted(&unescaped(sentence))),
             _ => Piece::default(),
         };
         let about = about.map_or(NOBODY, |who| history.person(&who));
@@ -193,7 +194,8 @@ impl Log {
                 self.telling.ok_or("a message is sent before anything was received")?;
             let told = Fact { message, about, source, ..Fact::new(Kind::Sent(subject), time) };
             self.one_more(history, told, stay);
-        } else if let Some((who, why)) = client("Lost client: ").and_then(because) {
+        } else if let Some((who, why)) = client("Lost client: ").and_then(|rest| self.because(rest))
+        {
             let stay = self.stay(history, who)?;
             let text = history.pools.keep_text(why);
             let lost = Fact { text, message: time, source, ..Fact::new(Kind::Lost, time) };
@@ -205,7 +207,9 @@ impl Log {
                 self.run.clear();
             }
             self.telling = Some((Subject::Leave, time, stay));
-        } else if let Some((who, _)) = client("Refused message from client: ").and_then(because) {
+        } else if let Some((who, _)) =
+            client("Refused message from client: ").and_then(|rest| self.because(rest))
+        {
             let stay = self.stay(history, who).unwrap_or(NOBODY);
             self.received(history, source, time, (Subject::Unfit, stay));
         } else if client("Sent notice to client: ").is_some() {
@@ -215,6 +219,16 @@ impl Log {
             return Err("no server and no client says this".to_owned());
         }
         Ok(())
+    }
+
+    /// A participant and what stands in brackets behind it. A name may have brackets of its own, so the
+    /// longest that is somebody present is who it is.
+    fn because<'a>(&self, rest: &'a str) -> Option<(&'a str, &'a str)> {
+        let rest = rest.strip_suffix(')')?;
+        let mut cuts =
+            rest.rmatch_indices(" (").map(|(at, cut)| (&rest[..at], &rest[at + cut.len()..]));
+        let known = cuts.find(|(who, _)| self.present.contains_key(*who));
+        known.or_else(|| rest.split_once(" ("))
     }
 
     fn received(
@@ -285,12 +299,6 @@ impl Log {
 
 fn identity(who: &str) -> Result<Identity, String> {
     Identity::shown(who).ok_or_else(|| format!("{who:?} is not of the form Name address:port"))
-}
-
-/// A participant and what stands in brackets behind it.
-fn because(rest: &str) -> Option<(&str, &str)> {
-    let (who, why) = rest.split_once(" (")?;
-    Some((who, why.strip_suffix(')')?))
 }
 
 /// What follows a wall time such as `2023/10/29 18:32:06`, if one stands first.

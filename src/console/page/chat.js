@@ -7,7 +7,7 @@
  */
 
 import { LamportClock } from "./clock.js";
-import { element, growing, number, onPage, shown, theirs } from "./words.js";
+import { element, growing, number, onPage, shown, speaker, spoken, theirs } from "./words.js";
 
 const MOST_LINES = 200;
 const LAST_WORD_MS = 5000;
@@ -84,7 +84,7 @@ export class Chat {
     const length = [...text].length;
     if (this.state !== "in" || length < 1 || length > this.limits.text) return;
     const time = this.#send("PUBLISH", text);
-    this.#line(time, [theirs(this.#self.client_name), ": ", theirs(text)], "own");
+    this.#line(time, [speaker(this.#self.client_name), ": ", ...spoken(text)], "own");
     this.places.text.value = "";
     this.#notice("");
     this.#count();
@@ -131,27 +131,27 @@ export class Chat {
   }
 
   #delivered(time, message) {
-    const who = theirs(message.client_reference?.client_name);
+    const who = speaker(message.client_reference?.client_name);
     const type = message.type ?? "CONNECT";
     if (type === "PUBLISH") {
-      this.#line(time, [who, ": ", theirs(message.text)], "");
+      this.#line(time, [who, ": ", ...spoken(message.text)], "");
     } else if (type === "NOTICE") {
       this.#notice(shown(message.text));
-      this.#line(time, ["Notice: ", theirs(message.text)], "told");
+      this.#told(time, [theirs(message.text)]);
     } else if (type === "ACK") {
-      this.#line(time, ["You have left"], "told");
+      this.#told(time, ["You have left"]);
       this.#notice("");
     } else if (type === "DISCONNECT") {
-      this.#line(time, [who, " has left"], "told");
+      this.#told(time, [who, " has left"]);
     } else if (this.#isSelf(message.client_reference)) {
       const others = (message.participants ?? []).filter((one) => !this.#isSelf(one));
-      const names = others.slice(0, 8).flatMap((one, at) => [at ? ", " : "", theirs(one.client_name)]);
+      const names = others.slice(0, 8).flatMap((one, at) => [at ? ", " : "", speaker(one.client_name)]);
       const more = others.length > 8 ? ` and ${number(others.length - 8)} more` : "";
-      this.#line(time, ["You have joined", ...(others.length ? ["; here already: ", ...names, more] : [])], "told");
+      this.#told(time, ["You have joined", ...(others.length ? ["; here already: ", ...names, more] : [])]);
       this.#set("in");
       this.places.text.focus();
     } else {
-      this.#line(time, [who, " has joined"], "told");
+      this.#told(time, [who, " has joined"]);
     }
   }
 
@@ -204,6 +204,11 @@ export class Chat {
   #notice(words) {
     this.places.notice.textContent = words;
     this.places.notice.hidden = !words;
+  }
+
+  /** What the server says. It is called by the one name that nobody else can have. */
+  #told(time, parts) {
+    this.#line(time, ["server: ", ...parts], "told");
   }
 
   #line(time, parts, className) {

@@ -8,8 +8,8 @@
  * Nothing here knows where anything stands, or what happened before what.
  */
 
-/** Invisible, or able to change how its surroundings are read. */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
+import { characters, posesAsServer } from "./glyphs.js";
+
 const PLAIN = /^[\x20-\x7e]*$/;
 const PILE = /(\p{M}{4})\p{M}+/gu;
 const ISOLATE = "\u2068";
@@ -31,7 +31,8 @@ export function shown(text, most = MOST) {
   }
   if (PLAIN.test(safe)) return safe;
   safe = safe.replace(PILE, "$1…");
-  return safe.replace(UNSAFE, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+  const visible = ({ character, code, isHidden }) => (isHidden ? `\\u{${code.toString(16)}}` : character);
+  return characters(safe).map(visible).join("");
 }
 
 /** A stranger's text for a canvas or an attribute, where there is no element to keep it apart. */
@@ -49,6 +50,10 @@ class Theirs {
 
 /** @returns {Theirs} */
 export const theirs = (text, most = MOST) => new Theirs(shown(text, most), false);
+/** What somebody says: in quotation marks if it poses as the server. @returns {(string|Theirs)[]} */
+export const spoken = (text) => (posesAsServer(text) ? ["“", theirs(text), "”"] : [theirs(text)]);
+/** The name of somebody who speaks. @returns {Theirs} */
+export const speaker = (name) => new Theirs(shown(name), true);
 const named = (node) => new Theirs(nameOf(node, 32), true);
 
 /** A sentence as one line of text. */

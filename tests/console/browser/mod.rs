@@ -4,6 +4,7 @@
 //! - `picture`: what is drawn is what the journal says, down to each arrow and each cone;
 //! - `hands`: everything by keyboard, pausing and going on, and the way to a trace;
 //! - `people`: two tabs and a `join` process chat; names and texts that would be more than that are not;
+//! - `names`: who poses as whom, and what the page shows of it;
 //! - `frames`: how long a frame takes, with much in view and much more in the ring;
 //! - `access`: contrast, and names for what can be used;
 //! - `looks`: light and dark, from 360 pixels to 4K.
@@ -13,6 +14,7 @@ mod chromium;
 mod frames;
 mod hands;
 mod looks;
+mod names;
 mod people;
 mod picture;
 
