@@ -44,3 +44,8 @@ fn journals() {
 fn records() {
     replay("records", targets::records::run);
 }
+
+#[test]
+fn http2() {
+    replay("http2", targets::http2::run);
+}

@@ -3,9 +3,11 @@
 //! They are plain functions. libFuzzer's programs (`bins/`) call them with what it makes up, and
 //! `tests/corpus.rs` with what is kept of that in `corpus/`.
 
+pub mod http2;
 pub mod journal;
 pub mod messages;
 pub mod records;
+mod room;
 pub mod settings;
 
 use chittychat::causality::{Graph, check};

@@ -18,6 +18,7 @@ mod stack;
 use serde_json::Value;
 use stack::{Stack, docker, until};
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     time::{Duration, Instant},
 };
@@ -72,6 +73,32 @@ fn image(stack: &Stack) {
     assert!(!shell.ok, "there is a shell: {}", shell.all);
     let help = docker(&["run", "--rm", "--network=none", "chittychat", "--version"]);
     assert!(help.starts_with("chittychat "), "{help}");
+    bill_of_materials();
+}
+
+/// The image holds the list of what the program is made of, which is what the lock file says.
+fn bill_of_materials() {
+    let container = docker(&["create", "chittychat"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sbom.json");
+    let source = format!("{}:/chittychat.cdx.json", container.trim());
+    docker(&["cp", &source, file.to_str().unwrap()]);
+    docker(&["rm", container.trim()]);
+    let sbom: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!((&sbom["bomFormat"], &sbom["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
+    assert_eq!(sbom["metadata"]["component"]["name"], "chittychat");
+    let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
+    let components = sbom["components"].as_array().unwrap();
+    for component in components {
+        let [name, version] = ["name", "version"].map(|key| component[key].as_str().unwrap());
+        let locked = format!("name = \"{name}\"\nversion = \"{version}\"\n");
+        assert!(lock.contains(&locked), "{name} {version} is not what is built");
+        assert!(component["licenses"].is_array(), "{name} has no licence");
+    }
+    let has = |name: &str| components.iter().any(|it| it["name"] == name);
+    assert!(["tonic", "hyper", "ring"].into_iter().all(has), "something is missing");
+    assert!(!has("criterion"), "what only tests it is no part of it");
+    eprintln!("  made of {} crates", components.len());
 }
 
 fn confinement(stack: &Stack) {
