@@ -188,7 +188,7 @@ impl fmt::Display for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{LamportTime, imitation::poses_as_server};
+    use crate::chat::{ClockBound, LamportTime, imitation::poses_as_server};
 
     /// One fault of each kind.
     fn faults() -> Vec<Fault> {
@@ -206,7 +206,8 @@ mod tests {
             IdentFault::Address,
             IdentFault::Port { port: -1 },
         ];
-        let jump = ClockJump { seen: LamportTime::ZERO, own: LamportTime::ZERO, max_jump: 1 };
+        let (seen, own, bound) = (LamportTime::ZERO, LamportTime::ZERO, ClockBound::CLOSED);
+        let jump = ClockJump { seen, own, bound };
         let mut faults = vec![
             Fault::TooFast { per_second: 5 },
             Fault::NotConnected,
