@@ -6,6 +6,8 @@
 //! ready, then it lets nobody in, then it tells those who are there, and all within a deadline.
 
 mod files;
+mod limits;
+mod memory;
 mod reload;
 mod run;
 
@@ -15,7 +17,7 @@ use super::{Failure, guard};
 use crate::chat::{Lag, Participant, Rules};
 use crate::config::{self, Settings};
 use crate::console;
-use crate::grpc::{Limits, Serving, server::Health};
+use crate::grpc::{Serving, Wicket, server::Health};
 use crate::http;
 use crate::hub::{Bounds, ClockLimits, Hub, keep_journal, keep_log, sweep};
 use crate::journal;
@@ -48,6 +50,7 @@ pub struct Server {
     health: Health,
     drain: oneshot::Sender<()>,
     access: Access,
+    wicket: Wicket,
     supervisor: Supervisor,
     serving: JoinHandle<()>,
     /// Those that have something left to write when the room is closed.
@@ -69,6 +72,7 @@ impl Server {
     /// # Errors
     /// If a file that a setting names cannot be used, or a port cannot be bound.
     pub async fn start_traced(settings: &Settings, spans: Spans) -> Result<Self, Failure> {
+        let granted = limits::judge(settings)?;
         let access = guard::access(settings)?;
         let listener = bind(settings.grpc.listen, "grpc.listen").await?;
         let http_listener = bind(settings.http.listen, "http.listen").await?;
@@ -76,8 +80,8 @@ impl Server {
         let address = local_address(&listener)?;
 
         let hub = new_hub(settings, address, spans);
-        let granted = granted(settings);
-        let serving = Serving::new(hub.clone(), limits(settings, granted.chat), listener)
+        limits::tell(settings, granted);
+        let serving = Serving::new(hub.clone(), limits::of(settings, granted.chat), listener)
             .guarded_by(access.clone());
         let (health, wicket) = (serving.health(), serving.wicket());
         health.set(false).await;
@@ -100,7 +104,8 @@ impl Server {
         let mut router = http::router(ready.subscribe(), hub.clone(), supervisor.clone());
         if settings.console.serve {
             let options = console_options(settings, http_address, address);
-            let (pages, teller) = console::start(hub.clone(), access.clone(), wicket, options);
+            let (pages, teller) =
+                console::start(hub.clone(), access.clone(), wicket.clone(), options);
             router = mem::take(&mut router).merge(pages);
             writers.push(supervisor.keep(Task::Console, teller));
         }
@@ -131,6 +136,7 @@ impl Server {
             health,
             drain,
             access,
+            wicket,
             supervisor,
             serving,
             writers,
@@ -150,6 +156,16 @@ impl Server {
     async fn reload_keys(&self) -> Result<(), String> {
         // What has become of each is in the log.
         keys::reload(&self.access, self.hub.metrics()).await.map(drop)
+    }
+
+    /// Puts the limits of these settings into force, for whatever comes in after this.
+    ///
+    /// # Errors
+    /// If they let strangers hold more than they may.
+    fn set_limits(&self, settings: &Settings) -> Result<(), Failure> {
+        let granted = limits::judge(settings)?;
+        self.wicket.set_limits(limits::of(settings, granted.chat));
+        Ok(())
     }
 
     /// Takes the server down. Returns whether everybody was gone before the deadline.
@@ -200,48 +216,6 @@ fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {
     };
     let server = Participant::server(&address.ip().to_string(), address.port());
     Hub::with_clock(rules, bounds, clock, server, spans)
-}
-
-/// How many connections there are files for, of those that are wanted.
-fn granted(settings: &Settings) -> files::Granted {
-    let limits = &settings.limits;
-    let granted = files::granted(limits.connections, limits.http_connections);
-    let of = [
-        ("limits.connections", limits.connections, granted.chat),
-        ("limits.http_connections", limits.http_connections, granted.http),
-    ];
-    for (key, wanted, granted) in of.into_iter().filter(|(_, wanted, granted)| granted < wanted) {
-        tracing::warn!(
-            "at most {granted} connections at once, and not {wanted} ({key}): the system grants no more \
-             open files; raise `ulimit -Hn`"
-        );
-    }
-    granted
-}
-
-/// `connections` is how many there are files for.
-fn limits(settings: &Settings, connections: usize) -> Limits {
-    let limits = &settings.limits;
-    Limits {
-        frame_bytes: limits.frame_bytes,
-        header_bytes: limits.header_bytes,
-        streams_per_connection: limits.streams_per_connection,
-        messages_per_second: limits.messages_per_second,
-        message_burst: limits.message_burst,
-        participants_per_address: limits.participants_per_address,
-        connections,
-        connections_per_address: limits.connections_per_address,
-        attempts_per_second: limits.attempts_per_second,
-        joins_per_second: limits.joins_per_second,
-        joins_per_second_per_address: limits.joins_per_second_per_address,
-        join_burst: limits.join_burst,
-        pending_streams: limits.pending_streams,
-        service_streams: limits.service_streams,
-        inbound_bytes: limits.inbound_bytes,
-        idle_timeout: limits.idle_timeout,
-        keepalive_interval: settings.keepalive.interval,
-        keepalive_timeout: settings.keepalive.timeout,
-    }
 }
 
 /// What runs for as long as the server does, and has nothing to finish.

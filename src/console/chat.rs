@@ -49,7 +49,7 @@ const FULL: usize = 15_000;
 const AHEAD: usize = 8;
 /// How much larger a frame may be than the largest message. What is over that is refused with a status;
 /// what is over this ends the connection.
-const FRAMES_TO_REFUSE: usize = 2;
+pub const FRAMES_TO_REFUSE: usize = 2;
 /// How many pings may come between two times that a page has taken all there was for it. The answers to
 /// them wait to be taken; browsers send none.
 const PINGS: u32 = 16;

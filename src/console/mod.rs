@@ -26,6 +26,9 @@ mod ring;
 mod teller;
 mod waits;
 
+pub use chat::FRAMES_TO_REFUSE;
+pub use ring::MOST_BYTES as RING_BYTES;
+
 use crate::grpc::Wicket;
 use crate::hub::Hub;
 use crate::keys::Access;

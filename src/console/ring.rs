@@ -18,7 +18,7 @@ use tokio::sync::watch;
 /// The most events that are kept.
 pub(super) const MOST_EVENTS: usize = 100_000;
 /// The most bytes that they may have.
-const MOST_BYTES: usize = 32 << 20;
+pub const MOST_BYTES: usize = 32 << 20;
 
 /// See the module's text.
 #[derive(Debug)]

@@ -36,3 +36,6 @@ pub fn wall_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// What the journal may hold that is yet to be written: its pages, and some being filled and written.
+pub const QUEUE_BYTES: usize = (book::PAGES + 4) * book::PAGE;

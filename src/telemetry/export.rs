@@ -30,6 +30,8 @@ use std::{
 
 /// Spans that wait to be sent, at most, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise.
 const QUEUE: usize = 2048;
+/// What they and those being sent may take.
+pub const QUEUE_BYTES: u64 = 2 * QUEUE as u64 * 2048;
 /// How often lost spans are worth a line in the log.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 

@@ -3,7 +3,7 @@
 //! What can be put into force while people talk is; of what cannot it says that it waits for a restart. If
 //! anything is refused, all settings stay as they are.
 
-use super::Server;
+use super::{Server, limits::CHANGEABLE};
 use crate::config::{Loaded, Settings, Sources};
 use crate::supervise::blocking;
 use crate::telemetry::log::{self, Log};
@@ -24,7 +24,7 @@ impl Reload {
     /// Reads everything again, puts into force what can be, and says what has come of it.
     pub(super) async fn read_again(&mut self, server: &Server, log: &Log) {
         tracing::info!("Reading settings, certificates and tokens again on SIGHUP");
-        if let Err(why) = self.settings(log).await {
+        if let Err(why) = self.settings(server, log).await {
             tracing::error!("What was in force stays in force: {why}");
         }
         if let Err(why) = server.reload_keys().await {
@@ -32,23 +32,19 @@ impl Reload {
         }
     }
 
-    async fn settings(&mut self, log: &Log) -> Result<(), String> {
+    async fn settings(&mut self, server: &Server, log: &Log) -> Result<(), String> {
         let sources = self.sources.clone();
         let loaded = blocking(move || Settings::load(&sources)).await;
         let loaded = loaded.map_err(|error| format!("no thread to read settings: {error}"))?;
         let loaded = loaded.map_err(|error| error.to_string().replace('\n', "; "))?;
         let changes = loaded.changes(&self.loaded);
-        log.refilter(&log::filter(&loaded.settings.log.filter)?)?;
-        let limits = apply_limits(&loaded.settings);
+        let filter = log::filter(&loaded.settings.log.filter)?;
+        server.set_limits(&loaded.settings).map_err(|failure| failure.to_string())?;
+        log.refilter(&filter)?;
         self.loaded = loaded;
-        tell(&changes, |key| key == "log.filter" || limits.contains(&key));
+        tell(&changes, |key| key == "log.filter" || CHANGEABLE.contains(&key));
         Ok(())
     }
-}
-
-/// Puts those limits into force that can change while the server runs, and returns their keys.
-fn apply_limits(_settings: &Settings) -> &'static [&'static str] {
-    &[]
 }
 
 /// Says which settings have changed, and which of those wait.

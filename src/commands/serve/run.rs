@@ -1,6 +1,6 @@
 //! `chittychat serve` as a command: its arguments, its signals, its end.
 
-use super::{LINGER, Server, journal_bounds, reload::Reload};
+use super::{LINGER, Server, journal_bounds, limits, memory::Sum, reload::Reload};
 use crate::commands::{Failure, guard};
 use crate::config::{Flag, LogFormat, Settings, Sources};
 use crate::journal;
@@ -72,7 +72,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let sources = args.sources();
     let loaded = Settings::load(&sources).map_err(|error| Failure::Usage(error.to_string()))?;
     if print_config {
-        return io::stdout().write_all(loaded.to_toml().as_bytes()).map_err(Failure::output);
+        let sum = Sum::of(&loaded.settings, limits::granted(&loaded.settings));
+        let print = format!("{}\n{sum}", loaded.to_toml());
+        return io::stdout().write_all(print.as_bytes()).map_err(Failure::output);
     }
     let settings = loaded.settings.clone();
     let filter = log::filter(&settings.log.filter).map_err(Failure::Usage)?;
@@ -124,6 +126,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 /// are left alone, and so is the lock of the journal, because whoever asks may have a server running
 /// that is to be told of new settings.
 fn check(settings: &Settings) -> Result<(), Failure> {
+    limits::judge(settings)?;
     guard::access(settings)?;
     if let Some(bounds) = journal_bounds(settings) {
         journal::check(&bounds)
