@@ -47,7 +47,7 @@ impl Room {
     pub(super) fn visited(visit: impl AsyncFnOnce(&Desk)) {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(async {
-            let server = Participant::new("server", "", 0).expect("legal");
+            let server = Participant::server("", 0);
             let hub = Hub::new(Rules::default(), Bounds::default(), server);
             let (desk, brought) = mpsc::channel(1);
             let (drain, drained) = oneshot::channel::<()>();
