@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-targets=(messages settings journal records http2)
+targets=(messages settings journal records http2 websocket)
 flags=(
     --cfg fuzzing
     -Cpasses=sancov-module
@@ -57,7 +57,7 @@ case ${1:-} in
     mv "$scratch" "corpus/$2"
     chmod 755 "corpus/$2"
     ;;
-messages | settings | journal | records | http2)
+messages | settings | journal | records | http2 | websocket)
     mkdir -p "corpus/$1"
     fuzz "$1" "${2:-60}" "corpus/$1"
     ;;

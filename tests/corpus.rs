@@ -49,3 +49,8 @@ fn records() {
 fn http2() {
     replay("http2", targets::http2::run);
 }
+
+#[test]
+fn websockets() {
+    replay("websocket", targets::websocket::run);
+}

@@ -6,9 +6,11 @@
 pub mod http2;
 pub mod journal;
 pub mod messages;
+mod pair;
 pub mod records;
 mod room;
 pub mod settings;
+pub mod websocket;
 
 use chittychat::causality::{Graph, check};
 
