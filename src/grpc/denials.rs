@@ -10,7 +10,8 @@
 //! unknown ones share one allowance.
 
 use super::bucket::Bucket;
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use crate::telemetry::audit;
+use std::{collections::BTreeMap, mem, net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
 /// What one connection may have refused.
@@ -23,6 +24,8 @@ const FROM_OTHERS: Rate = Rate { burst: 1000, per_second: 200 };
 const MOST_ADDRESSES: usize = 4096;
 /// How often those without a debt are looked for once there are as many.
 const BETWEEN_PRUNINGS: Duration = Duration::from_secs(1);
+/// How many who are let in have a line each in a second.
+const LET_IN: u32 = 100;
 /// How many more a connection may have refused after it was told to go.
 pub(super) const UNHEEDED: u32 = 100;
 
@@ -39,6 +42,30 @@ pub(super) struct Denials {
     addresses: BTreeMap<IpAddr, Bucket>,
     others: Bucket,
     pruned_at: Option<Instant>,
+}
+
+/// The lines about those who were let in: so many a second have one each, and the others are counted.
+#[derive(Debug, Default)]
+pub(super) struct LetIn {
+    lines: Bucket,
+    /// Those who had none since the last line about them.
+    others: u64,
+}
+
+impl LetIn {
+    /// Whether one more has a line of its own.
+    pub(super) fn has_line(&mut self, now: Instant) -> bool {
+        let has_line = self.lines.admits_at(now, LET_IN, LET_IN);
+        self.others += u64::from(!has_line);
+        has_line
+    }
+
+    /// Tells of those who had none.
+    pub(super) fn tell_others(&mut self) {
+        if self.others > 0 {
+            audit::more_let_in(mem::take(&mut self.others));
+        }
+    }
 }
 
 impl Rate {

@@ -23,7 +23,7 @@
 
 use super::{
     bucket::Bucket,
-    denials::Denials,
+    denials::{Denials, LetIn},
     guest::Guest,
     pass::{Cut, Role},
     server::Limits,
@@ -51,8 +51,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// How many requests a second that show nothing which holds have a log line each.
 const DENIALS: u32 = 20;
-/// How many who are let in have a line each in a second.
-const LET_IN: u32 = 100;
 /// The bits of an IPv6 address that say which network it is in: the rest is the client's to choose.
 const NETWORK_BITS: u32 = 64;
 
@@ -90,9 +88,7 @@ struct Book {
     joins: Bucket,
     denials: Denials,
     denial_lines: Bucket,
-    let_in_lines: Bucket,
-    /// Those who were let in since the last line about them, and had none of their own.
-    more_let_in: u64,
+    let_in: LetIn,
     unsaid: Unsaid,
     said: Option<Instant>,
 }
@@ -129,8 +125,7 @@ impl Door {
             joins: Bucket::default(),
             denials: Denials::default(),
             denial_lines: Bucket::default(),
-            let_in_lines: Bucket::default(),
-            more_let_in: 0,
+            let_in: LetIn::default(),
             unsaid: Unsaid::default(),
             said: None,
         });
@@ -198,15 +193,8 @@ impl Door {
 
     /// Writes down that somebody came in under this name, if they had to show anything for it.
     pub(super) fn let_in(&self, identity: &Identity, name: &str) {
-        if !identity.is_proved() {
-            return;
-        }
-        let mut book = self.lock();
-        if book.let_in_lines.admits_at(Instant::now(), LET_IN, LET_IN) {
-            drop(book);
+        if identity.is_proved() && self.lock().let_in.has_line(Instant::now()) {
             identity.note_let_in(name);
-        } else {
-            book.more_let_in += 1;
         }
     }
 
@@ -316,10 +304,7 @@ impl Door {
         self.metrics.connections_timed_out(cut);
         let mut book = self.lock();
         book.unsaid.cut += cut;
-        let more_let_in = std::mem::take(&mut book.more_let_in);
-        if more_let_in > 0 {
-            audit::more_let_in(more_let_in);
-        }
+        book.let_in.tell_others();
         if book.said.is_some_and(|said| now.duration_since(said) < BETWEEN_LINES) {
             return;
         }
