@@ -38,10 +38,13 @@ impl Reload {
         let loaded = loaded.map_err(|error| format!("no thread to read settings: {error}"))?;
         let loaded = loaded.map_err(|error| error.to_string().replace('\n', "; "))?;
         let changes = loaded.changes(&self.loaded);
-        log.refilter(&log::filter(&loaded.settings.log.filter)?)?;
+        let filter = log::filter(&loaded.settings.log.filter)?;
+        log.refilter(&filter)?;
+        // The variable may go over it, and does so for as long as the process runs.
+        let is_filtered = filter == loaded.settings.log.filter;
         let limits = apply_limits(&loaded.settings);
         self.loaded = loaded;
-        tell(&changes, |key| key == "log.filter" || limits.contains(&key));
+        tell(&changes, |key| (key == "log.filter" && is_filtered) || limits.contains(&key));
         Ok(())
     }
 }
