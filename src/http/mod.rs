@@ -12,7 +12,7 @@ mod port;
 pub use port::Port;
 
 use crate::hub::Hub;
-use crate::supervise::Supervisor;
+use crate::supervise::{Supervisor, blocking};
 use axum::{
     Router,
     http::{StatusCode, header::CONTENT_TYPE},
@@ -52,7 +52,7 @@ pub fn router(ready: watch::Receiver<bool>, hub: Hub, supervisor: Supervisor) ->
 /// carries messages, and one after the other, since each takes a thread and what it writes.
 async fn metrics(hub: Hub, scrapes: Arc<Semaphore>) -> Response {
     let turn = scrapes.acquire_owned().await;
-    let scrape = tokio::task::spawn_blocking(move || {
+    let scrape = blocking(move || {
         // Kept to the end, also if nobody waits for it any more.
         let _turn = turn;
         hub.scrape()

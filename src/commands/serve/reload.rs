@@ -41,8 +41,10 @@ impl Reload {
         let filter = log::filter(&loaded.settings.log.filter)?;
         server.set_limits(&loaded.settings).map_err(|failure| failure.to_string())?;
         log.refilter(&filter)?;
+        // The variable may go over it, and does so for as long as the process runs.
+        let is_filtered = filter == loaded.settings.log.filter;
         self.loaded = loaded;
-        tell(&changes, |key| key == "log.filter" || CHANGEABLE.contains(&key));
+        tell(&changes, |key| (key == "log.filter" && is_filtered) || CHANGEABLE.contains(&key));
         Ok(())
     }
 }
