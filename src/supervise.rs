@@ -24,6 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    runtime::Handle,
     sync::{oneshot, watch},
     task::JoinHandle,
     time,
@@ -236,7 +237,10 @@ pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     let (done, result) = oneshot::channel();
+    // Work may ask the runtime about itself, as a scrape does.
+    let runtime = Handle::current();
     thread::Builder::new().name("files".into()).spawn(move || {
+        let _within = runtime.enter();
         // Whoever has asked may be gone.
         let _ = done.send(work());
     })?;

@@ -7,6 +7,7 @@ use chittychat::{
     grpc::{Limits, Listener, Serving},
     hub::{Bounds, Hub},
     keys::Access,
+    supervise::Companion as _,
 };
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -89,9 +90,9 @@ impl Room {
                 chat: true,
                 trace_url: String::new(),
             };
-            let (console, telling) =
+            let (console, mut telling) =
                 console::start(hub.clone(), Access::default(), serving.wicket(), options);
-            let telling = tokio::spawn(telling);
+            let telling = tokio::spawn(async move { telling.run().await });
             let serving = tokio::spawn(serving.run(async { drained.await.unwrap_or_default() }));
             visit(&Desk { chat, console }).await;
             hub.close();
@@ -101,7 +102,8 @@ impl Room {
             serving.abort();
             let _ = serving.await;
             hub.finish();
-            let _ = tokio::time::timeout(DEADLINE, telling).await.expect("all has been told");
+            let told = tokio::time::timeout(DEADLINE, telling).await.expect("all has been told");
+            assert_eq!(told.expect("no panic"), Ok(()));
             assert_eq!(invariant::conservation(&hub.books().account), Ok(()));
             assert_eq!(hub.present(), 0);
         });

@@ -21,6 +21,11 @@ pub enum Fault {
         /// The rate that is allowed.
         per_second: u32,
     },
+    /// Far more messages than the participant may send, for longer than by mistake.
+    Flooding {
+        /// The rate that is allowed.
+        per_second: u32,
+    },
     /// Something other than Connect came first.
     NotConnected,
     /// Connect came again.
@@ -107,7 +112,7 @@ impl Fault {
     pub fn notice_code(&self) -> NoticeCode {
         match self {
             Self::Text(_) => NoticeCode::BadText,
-            Self::TooFast { .. } => NoticeCode::RateLimited,
+            Self::TooFast { .. } | Self::Flooding { .. } => NoticeCode::RateLimited,
             Self::AlreadyPresent
             | Self::RoomFull { .. }
             | Self::AddressFull { .. }
@@ -127,6 +132,10 @@ impl fmt::Display for Fault {
             Self::TooFast { per_second } => {
                 write!(f, "too many messages; {per_second} a second are allowed")
             }
+            Self::Flooding { per_second } => write!(
+                f,
+                "too many messages for too long; {per_second} a second are allowed, so slow down and connect again"
+            ),
             Self::NotConnected => {
                 f.write_str("the first message of a stream must be a CONNECT with a client_reference")
             }
@@ -210,6 +219,7 @@ mod tests {
         let jump = ClockJump { seen, own, bound };
         let mut faults = vec![
             Fault::TooFast { per_second: 5 },
+            Fault::Flooding { per_second: 5 },
             Fault::NotConnected,
             Fault::SecondConnect,
             Fault::UnknownType(9),

@@ -12,6 +12,7 @@
 //! read from the connection until what is left has been taken in: see [`Intake`].
 
 use super::{
+    bucket::Bucket,
     gate::Gated,
     guest::{Chair, Guest},
     intake::Intake,
@@ -33,11 +34,15 @@ use std::{
     },
     task::{Context, Poll, Waker, ready},
 };
+use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
 /// With fewer, what a burst brings each listener is less than a DATA frame holds.
 const MESSAGES_IN_A_ROW: u32 = 128;
+/// How often somebody is told at once that it was too fast: more than a person is by mistake, also when it
+/// pastes a page.
+const REFUSALS: u32 = 200;
 
 /// The half that speaks. See the module's text.
 #[derive(Debug)]
@@ -99,6 +104,8 @@ enum Part {
 #[derive(Debug)]
 struct Pace {
     limiter: DefaultDirectRateLimiter,
+    /// How often its holder is told that it was too fast.
+    refusals: Bucket,
     per_second: u32,
 }
 
@@ -223,7 +230,7 @@ impl<I: Stream<Item = Result<Inbound, Status>> + Unpin> Listening<I> {
 
     /// Hands a message to the room.
     fn take_in(&mut self, mut received: Inbound) {
-        if let (Ok(draft), Some(pace)) = (&mut received, &self.pace) {
+        if let (Ok(draft), Some(pace)) = (&mut received, &mut self.pace) {
             pace.hold(draft);
         }
         let mut chair = None;
@@ -331,15 +338,24 @@ impl Pace {
         let rate = NonZeroU32::new(limits.messages_per_second)?;
         let burst = NonZeroU32::new(limits.message_burst).unwrap_or(rate);
         let limiter = RateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
-        Some(Self { limiter, per_second: rate.get() })
+        Some(Self { limiter, refusals: Bucket::default(), per_second: rate.get() })
     }
 
     /// Marks a publish as too fast if it is. A Connect counts as a message too.
-    fn hold(&self, draft: &mut Draft) {
-        let is_counted = matches!(draft.act, Ok(Act::Publish(..) | Act::Connect(_)));
-        if is_counted && self.limiter.check().is_err() && matches!(draft.act, Ok(Act::Publish(..)))
-        {
-            draft.act = Err(Fault::TooFast { per_second: self.per_second });
+    ///
+    /// To be told so is an entry of the log, which everybody has to pass. So whoever has been told
+    /// [`REFUSALS`] times, and once more for each message that it might have sent, is not told any more
+    /// but shown out.
+    fn hold(&mut self, draft: &mut Draft) {
+        let is_publish = matches!(draft.act, Ok(Act::Publish(..)));
+        let is_counted = is_publish || matches!(draft.act, Ok(Act::Connect(_)));
+        if is_counted && self.limiter.check().is_err() && is_publish {
+            let per_second = self.per_second;
+            let is_told = self.refusals.admits_at(Instant::now(), per_second, REFUSALS);
+            draft.act = Err(match is_told {
+                true => Fault::TooFast { per_second },
+                false => Fault::Flooding { per_second },
+            });
         }
     }
 }

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// The bytes after which a round reads no more. A read may go beyond that by one buffer.
-const A_ROUND: usize = 32 << 10;
+const A_ROUND: usize = 16 << 10;
 
 /// See the module's text. All who look at it are in the connection's one task.
 #[derive(Debug, Default)]

@@ -19,6 +19,7 @@ pub fn code(fault: &Fault) -> Code {
         Fault::RoomFull { .. }
         | Fault::AddressFull { .. }
         | Fault::TooFast { .. }
+        | Fault::Flooding { .. }
         | Fault::JoinsTooFast { .. } => Code::ResourceExhausted,
         Fault::Closing => Code::Unavailable,
         Fault::Text(_)

@@ -20,9 +20,10 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
     task::{AbortHandle, yield_now},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tower_service::Service as _;
 
@@ -30,6 +31,12 @@ use tower_service::Service as _;
 const BUFFER: usize = 16 << 10;
 /// How long to wait after a connection could not be accepted.
 const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
+
+/// How HTTP/2 begins.
+const PREFACE: [u8; 14] = *b"PRI * HTTP/2.0";
+/// The answer to that.
+const NOT_HTTP2: &[u8] =
+    b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Who may connect. Clones are the same.
 #[derive(Clone, Debug)]
@@ -131,6 +138,9 @@ impl Port {
     /// Serves one connection until it ends, or has become something else than HTTP.
     async fn connection(self, place: Place, socket: TcpStream, peer: SocketAddr, router: Router) {
         let (number, patience) = (place.number, self.wicket.limits().idle_timeout);
+        if speaks_http2(&socket, patience).await {
+            return refuse_http2(socket).await;
+        }
         let socket = Patient::new(socket, patience, place);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -156,6 +166,21 @@ impl Port {
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether somebody begins with HTTP/2, which is spoken on the chat's port.
+async fn speaks_http2(socket: &TcpStream, patience: Duration) -> bool {
+    let mut start = [0; PREFACE.len()];
+    let peeked = timeout(patience, socket.peek(&mut start)).await;
+    // Whoever says nothing in time is seen off by whoever waits for a request.
+    matches!(peeked, Ok(Ok(_)) if start == PREFACE)
+}
+
+/// Says what is spoken here, in words that are no HTTP/2: so a client of the chat knows that it is wrong.
+async fn refuse_http2(mut socket: TcpStream) {
+    // Whoever is gone need not be told.
+    let _ = socket.write_all(NOT_HTTP2).await;
+    let _ = socket.shutdown().await;
 }
 
 impl Book {

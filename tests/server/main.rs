@@ -12,6 +12,7 @@
 //! - `door`: connections that are too many, and those that nothing comes of;
 //! - `clocks`: somebody hostile pushes the room's clock, and the server is restarted;
 //! - `limits`: what one participant, one connection and one address may ask for;
+//! - `memory`: what strangers may make the server hold, as a sum;
 //! - `metrics`: what is counted, exactly, and the log that must not hold anybody up;
 //! - `lifecycle`: health, reflection, probes, and every way to stop;
 //! - `crowd`: a thousand participants;
@@ -41,6 +42,7 @@ mod lifecycle;
 mod limits;
 mod losses;
 mod manners;
+mod memory;
 mod metrics;
 mod probe;
 mod support;

@@ -61,8 +61,7 @@ pub(super) fn tell(settings: &Settings, granted: Granted) {
 /// How many connections there are files for, of those that are wanted.
 pub(super) fn granted(settings: &Settings) -> Granted {
     let limits = &settings.limits;
-    let granted = files::granted(limits.connections, limits.http_connections);
-    granted
+    files::granted(limits.connections, limits.http_connections)
 }
 
 /// What the chat's port allows. `connections` is how many there are files for.

@@ -29,7 +29,7 @@ const REFERENCE: u64 = 3 << 10;
 /// What is around an entry of the log.
 const ENTRY: u64 = 512;
 /// What is read in one turn of a connection, in frames of a byte each; for each thread that reads.
-const TURN: u64 = 2 << 20;
+const TURN: u64 = 768 << 10;
 
 /// One part of the sum.
 #[derive(Clone, Debug, PartialEq, Eq)]

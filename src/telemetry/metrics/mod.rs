@@ -323,6 +323,7 @@ fn reason(fault: &Fault) -> &'static str {
     match fault {
         Fault::Text(_) => "text",
         Fault::TooFast { .. } => "too_fast",
+        Fault::Flooding { .. } => "flooding",
         Fault::JoinsTooFast { .. } => "joins_too_fast",
         Fault::NotConnected => "not_connected",
         Fault::SecondConnect => "second_connect",
@@ -453,6 +454,7 @@ mod tests {
         let faults = [
             Fault::Text(TextFault::Empty),
             Fault::TooFast { per_second: 1 },
+            Fault::Flooding { per_second: 1 },
             Fault::JoinsTooFast { per_second: 1 },
             Fault::NotConnected,
             Fault::SecondConnect,

@@ -76,6 +76,7 @@ const TYPES: &[&str] = &["connect", "publish", "disconnect", "unfit"];
 const REASONS: &[&str] = &[
     "text",
     "too_fast",
+    "flooding",
     "joins_too_fast",
     "not_connected",
     "second_connect",
