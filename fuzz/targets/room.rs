@@ -89,6 +89,7 @@ impl Room {
                 server: HTTP,
                 chat: true,
                 trace_url: String::new(),
+                connections: 8,
             };
             let (console, mut telling) =
                 console::start(hub.clone(), Access::default(), serving.wicket(), options);

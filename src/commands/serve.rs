@@ -103,7 +103,7 @@ impl Server {
         let port = http::Port::new(granted.http, wicket.clone(), hub.metrics().clone());
         let mut router = http::router(ready.subscribe(), hub.clone(), supervisor.clone());
         if settings.console.serve {
-            let options = console_options(settings, http_address, address);
+            let options = console_options(settings, granted.http, http_address, address);
             let (pages, teller) =
                 console::start(hub.clone(), access.clone(), wicket.clone(), options);
             router = mem::take(&mut router).merge(pages);
@@ -195,11 +195,12 @@ impl Server {
 
 fn console_options(
     settings: &Settings,
+    connections: usize,
     listen: SocketAddr,
     server: SocketAddr,
 ) -> console::Options {
     let config::Console { chat, trace_url, .. } = settings.console.clone();
-    console::Options { listen, server, chat, trace_url }
+    console::Options { listen, server, chat, trace_url, connections }
 }
 
 fn new_hub(settings: &Settings, address: SocketAddr, spans: Spans) -> Hub {

@@ -98,6 +98,10 @@ pub(super) async fn answer(
     if let Some(refusal) = guard::refuse_talker(&shared, &headers) {
         return refusal;
     }
+    let Ok(place) = Arc::clone(&shared.chatting).try_acquire_owned() else {
+        let why = "as many pages chat as may; try again later\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    };
     let Some(entrant) = shared.wicket.enter(peer.ip()) else {
         let why = "there are as many connections as there may be\n";
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
@@ -113,6 +117,7 @@ pub(super) async fn answer(
         // A task that can be aborted if nothing comes of it.
         let (known, is_known) = oneshot::channel::<Entrant>();
         let task = tokio::spawn(async move {
+            let _place = place;
             if let Ok(entrant) = is_known.await {
                 Page::new(socket, peer, &shared).serve(&shared, &entrant).await;
             }

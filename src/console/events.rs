@@ -67,7 +67,8 @@ pub(super) async fn answer(
         }
     };
     let Some(place) = shared.pages.enter() else {
-        let why = format!("{} pages are open, and more are not allowed\n", super::MOST_PAGES);
+        let most = shared.pages.most;
+        let why = format!("{most} pages are open, and more are not allowed\n");
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     };
     let follower = Follower::new(&shared.ring, from, place, shared.introductions).await;
@@ -177,7 +178,7 @@ mod tests {
         let mut introduction = Batch { json: "{}".into(), records: 1, ..Batch::default() };
         introduction.nodes.push((1, "{\"r\":\"node\"}".into()));
         ring.push(introduction);
-        let place = Arc::<Pages>::default().enter().expect("it is free");
+        let place = Pages::new(1).enter().expect("it is free");
         let introductions = Arc::new(Semaphore::new(1));
         let mut follower = Follower::new(&ring, None, place, introductions).await;
         let mut told = Vec::new();

@@ -186,7 +186,7 @@ mod tests {
     fn options(listen: &str) -> Options {
         let server = "127.0.0.1:8080".parse().expect("an address");
         let listen = listen.parse().expect("an address");
-        Options { listen, server, chat: true, trace_url: String::new() }
+        Options { listen, server, chat: true, trace_url: String::new(), connections: 8 }
     }
 
     #[test]

@@ -39,7 +39,11 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::Semaphore;
 
 /// The most pages that are told of anything at once.
-pub const MOST_PAGES: usize = 64;
+const MOST_PAGES: usize = 64;
+/// The part of the port's connections that pages may have to be told of anything, and to chat: the rest is for
+/// whoever asks and goes.
+const TOLD: usize = 2;
+const CHATTING: usize = 4;
 /// How many pages at once may be written something that is as long as the room is large: who is present, or
 /// who is spoken of. It is made for one page, so this bounds how often it is there.
 pub const INTRODUCTIONS: usize = 4;
@@ -55,6 +59,8 @@ pub struct Options {
     pub chat: bool,
     /// Where a trace is to be seen: `{trace}` stands for its id. Empty if nowhere.
     pub trace_url: String,
+    /// How many connections the HTTP port may have.
+    pub connections: usize,
 }
 
 /// What every request is answered from.
@@ -65,6 +71,8 @@ struct Shared {
     wicket: Wicket,
     options: Arc<Options>,
     pages: Arc<pages::Pages>,
+    /// Places of those who chat.
+    chatting: Arc<Semaphore>,
     introductions: Arc<Semaphore>,
 }
 
@@ -79,8 +87,9 @@ pub fn start(
     let ring = Arc::new(Ring::new());
     let teller = teller::Teller::new(hub, Arc::clone(&ring), options.server);
     let (options, introductions) = (Arc::new(options), Arc::new(Semaphore::new(INTRODUCTIONS)));
-    let pages = Arc::default();
-    let shared = Shared { ring, access, wicket, options, pages, introductions };
+    let pages = pages::Pages::new(MOST_PAGES.min((options.connections / TOLD).max(1)));
+    let chatting = Arc::new(Semaphore::new((options.connections / CHATTING).max(1)));
+    let shared = Shared { ring, access, wicket, options, pages, chatting, introductions };
     let router = assets::router()
         .route("/console/info", get(guard::info))
         .route("/console/events", get(events::answer))

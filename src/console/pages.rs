@@ -5,7 +5,6 @@
 //! on where it was, and one that is not has held nobody up. A place is one's own for [`AT_LEAST`], so
 //! that too many pages do not drive each other out all the time.
 
-use super::MOST_PAGES;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,8 +16,11 @@ use tokio::{sync::Notify, time::Instant};
 const AT_LEAST: Duration = Duration::from_secs(10);
 
 /// See the module's text.
-#[derive(Debug, Default)]
-pub(super) struct Pages(Mutex<Book>);
+#[derive(Debug)]
+pub(super) struct Pages {
+    pub(super) most: usize,
+    book: Mutex<Book>,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -37,10 +39,14 @@ pub(super) struct Place {
 }
 
 impl Pages {
+    pub(super) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, book: Mutex::default() })
+    }
+
     /// A place, if there is one or somebody has had one for long enough.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Place> {
         let mut book = self.lock();
-        if book.pages.len() >= MOST_PAGES {
+        if book.pages.len() >= self.most {
             let (number, (since, _)) = book.pages.first_key_value()?;
             let number = (since.elapsed() >= AT_LEAST).then_some(*number)?;
             book.pages.remove(&number)?.1.notify_one();
@@ -52,7 +58,7 @@ impl Pages {
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,14 +76,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn if_all_places_are_taken_the_oldest_page_goes() {
-        let pages = Arc::<Pages>::default();
-        let mut places: Vec<_> = (0..MOST_PAGES).map(|_| pages.enter().expect("free")).collect();
+        let pages = Pages::new(8);
+        let mut places: Vec<_> = (0..8).map(|_| pages.enter().expect("free")).collect();
         assert!(pages.enter().is_none(), "everybody has just come");
         tokio::time::sleep(AT_LEAST).await;
         places.push(pages.enter().expect("the first has had its time"));
         let told = |place: &Place| place.is_to_go.notified().now_or_never().is_some();
         assert_eq!(places.iter().map(told).filter(|it| *it).count(), 1);
-        assert_eq!(pages.lock().pages.len(), MOST_PAGES);
+        assert_eq!(pages.lock().pages.len(), 8);
         drop(places);
         assert!(pages.lock().pages.is_empty());
     }

@@ -42,7 +42,7 @@ use tonic::{Status, Streaming};
 const MESSAGES_IN_A_ROW: u32 = 128;
 /// How often somebody is told at once that it was too fast: more than a person is by mistake, also when it
 /// pastes a page.
-const REFUSALS: u32 = 200;
+const REFUSALS: u32 = 100;
 
 /// The half that speaks. See the module's text.
 #[derive(Debug)]

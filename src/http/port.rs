@@ -3,18 +3,25 @@
 //! It has the bounds of the chat's port, with a number of its own and files of its own, so that neither port
 //! can use up the other's. A connection on which no request is under way holds its place only until somebody
 //! needs it: if all places are taken, the one that has waited longest without asking goes, and the newcomer is
-//! let in. So half a request, however often it is sent, keeps no probe out. A request's head has
+//! let in. So half a request, however often it is sent, keeps no probe out, and nor does an answer that nobody
+//! takes. What lasts, an event stream or a WebSocket, has bounds of its own that leave places over. A request's head has
 //! `limits.idle_timeout` to come, and so has whoever is to take an answer, from the last byte it took.
 
 use super::patient::Patient;
 use crate::grpc::{Bucket, Wicket, network};
 use crate::telemetry::metrics::Metrics;
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Request, Response, StatusCode, header::CONTENT_TYPE},
+};
 use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -32,6 +39,8 @@ const BUFFER: usize = 16 << 10;
 /// How long to wait after a connection could not be accepted.
 const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
 
+/// After how long an answer that is not taken may be cut for somebody else.
+const LONG: Duration = Duration::from_secs(1);
 /// How HTTP/2 begins.
 const PREFACE: [u8; 14] = *b"PRI * HTTP/2.0";
 /// The answer to that.
@@ -58,10 +67,20 @@ struct Book {
 #[derive(Debug)]
 struct Visitor {
     address: IpAddr,
-    /// Requests under way.
-    requests: u32,
+    state: State,
     /// Aborting it is how the connection is cut.
     task: Option<AbortHandle>,
+}
+
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// No request is under way.
+    Waiting,
+    /// One is since then, or its answer is being taken.
+    Asking(Instant),
+    /// Its answer lasts, or it has become something else than HTTP. These are bounded elsewhere.
+    Lasting,
 }
 
 /// A connection's place, for as long as its socket is kept.
@@ -130,7 +149,7 @@ impl Port {
         }
         let number = book.next;
         book.next += 1;
-        book.visitors.insert(number, Visitor { address, requests: 0, task: None });
+        book.visitors.insert(number, Visitor { address, state: State::Waiting, task: None });
         self.metrics.http_connections(book.visitors.len());
         Ok(Place { port: self.clone(), number })
     }
@@ -147,10 +166,13 @@ impl Port {
             let asking = Asking::new(self.clone(), number);
             let answer = router.clone().call(request);
             async move {
-                let answer = answer.await;
-                answer.map(|it| {
-                    it.map(|body| Body::new(body.map_frame(move |frame| asking.of(frame))))
-                })
+                let answer = answer.await?;
+                if lasts(&answer) {
+                    asking.lasts();
+                }
+                // The closure keeps it for as long as there is a body.
+                let body = |body: Body| Body::new(body.map_frame(move |frame| asking.of(frame)));
+                Ok::<_, Infallible>(answer.map(body))
             }
         });
         let served = http1::Builder::new()
@@ -183,11 +205,25 @@ async fn refuse_http2(mut socket: TcpStream) {
     let _ = socket.shutdown().await;
 }
 
+/// Whether an answer may last for any time: what happens as it happens, or a WebSocket.
+fn lasts(answer: &Response<Body>) -> bool {
+    let kind = answer.headers().get(CONTENT_TYPE);
+    answer.status() == StatusCode::SWITCHING_PROTOCOLS
+        || kind.is_some_and(|kind| kind == "text/event-stream")
+}
+
 impl Book {
-    /// Cuts the connection among these that has no request under way and came first. Nothing if there is none.
+    /// Cuts the connection among these that has waited longest without asking; or if there is none, the one
+    /// that has taken longest over an answer, if that is long. Nothing if there is none.
     fn make_room(&mut self, is_one: impl Fn(&Visitor) -> bool) -> Option<()> {
-        let waiting = |visitor: &Visitor| visitor.requests == 0 && is_one(visitor);
-        let number = self.visitors.iter().find(|(_, it)| waiting(it)).map(|(number, _)| *number)?;
+        let those = || self.visitors.iter().filter(|(_, visitor)| is_one(visitor));
+        let waiting = those().find(|(_, visitor)| visitor.state == State::Waiting);
+        let asking = those().filter_map(|(number, visitor)| match visitor.state {
+            State::Asking(since) if since.elapsed() >= LONG => Some((since, number)),
+            _ => None,
+        });
+        let number = waiting.map(|(number, _)| number).or(asking.min().map(|(_, number)| number));
+        let number = *number?;
         self.visitors.remove(&number)?.task.inspect(AbortHandle::abort);
         Some(())
     }
@@ -195,19 +231,33 @@ impl Book {
 
 impl Asking {
     fn new(port: Port, number: u64) -> Self {
-        port.lock().visitors.entry(number).and_modify(|it| it.requests += 1);
-        Self(port, number)
+        let asking = Self(port, number);
+        asking.is(State::Asking(Instant::now()));
+        asking
+    }
+
+    fn lasts(&self) {
+        self.is(State::Lasting);
     }
 
     /// Is kept with the body that this is of.
     fn of<T>(&self, frame: T) -> T {
         frame
     }
+
+    fn is(&self, state: State) {
+        self.0.lock().visitors.entry(self.1).and_modify(|visitor| visitor.state = state);
+    }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.0.lock().visitors.entry(self.1).and_modify(|it| it.requests -= 1);
+        let mut book = self.0.lock();
+        let Some(visitor) = book.visitors.get_mut(&self.1) else { return };
+        // What has become something else than HTTP has no body, and lasts.
+        if matches!(visitor.state, State::Asking(_)) {
+            visitor.state = State::Waiting;
+        }
     }
 }
 

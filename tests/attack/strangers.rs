@@ -37,7 +37,9 @@ async fn ask(target: Target, headers: Vec<(&'static str, &'static str)>, wanted:
             });
             while requests.try_join_next().is_some() {}
         }
-        requests.shutdown().await;
+        // Whatever is under way is answered, or its connection has ended.
+        let answered = async { while requests.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), answered).await;
     }
     hold(()).await;
 }

@@ -254,10 +254,14 @@ impl Trial {
     }
 }
 
-/// What the server has logged, but for the bystanders' messages.
+/// What the server has logged, but for the bystanders' messages, and for those that were let through: these
+/// are as many as the limits say.
 fn lines(server: &Server) -> u64 {
     let lines = server.process.err.so_far();
-    let is_theirs = |line: &&String| NAMES.iter().any(|name| line.contains(name));
+    let is_theirs = |line: &&String| {
+        NAMES.iter().any(|name| line.contains(name))
+            || line.contains("Received message from client")
+    };
     lines.iter().filter(|line| !is_theirs(line)).count() as u64
 }
 
@@ -350,11 +354,17 @@ pub async fn livez(http: SocketAddr) -> io::Result<bool> {
 
 impl Outcome {
     /// Prints the figures. Fails if anything is not as it should be.
-    pub fn judge(self) {
+    pub fn judge(mut self) {
+        let p99 =
+            self.accounts.iter().map(|it| it.during.value_at_quantile(0.99)).max().unwrap_or(0);
+        if u128::from(p99) >= PROMPT.as_micros() {
+            self.faults.push(format!("99 of 100 deliveries took {p99} us"));
+        }
         self.judge_within(MOST_MEMORY);
     }
 
-    /// The same with another bound on the memory that the attack added.
+    /// The same with another bound on the memory that the attack added, and none on latencies: all attackers
+    /// together leave the server little of a machine that they share with it.
     pub fn judge_within(mut self, most_memory: u64) {
         let added = self.peak.saturating_sub(self.before);
         if added > most_memory {
@@ -363,19 +373,13 @@ impl Outcome {
         if self.lines > MOST_LINES * duration().as_secs() {
             self.faults.push(format!("{} lines were logged", self.lines));
         }
-        let mut p99 = 0;
         for account in &self.accounts {
-            let latency = account.during.value_at_quantile(0.99);
-            p99 = p99.max(latency);
             if let Some(how) = &account.ended {
                 self.faults.push(format!("{} was put out: {how}", account.name));
             }
             if account.missed > 0 {
                 self.faults.push(format!("{} missed {} messages", account.name, account.missed));
             }
-        }
-        if u128::from(p99) >= PROMPT.as_micros() {
-            self.faults.push(format!("99 of 100 deliveries took {p99} us"));
         }
         println!("{self}");
         assert!(self.faults.is_empty(), "{}: {:#?}", self.name, self.faults);

@@ -27,7 +27,7 @@ const HTTP: u64 = 64 << 10;
 /// The reference of somebody, at its longest, and where it is kept.
 const REFERENCE: u64 = 3 << 10;
 /// What is around an entry of the log.
-const ENTRY: u64 = 512;
+const ENTRY: u64 = 384;
 /// What is read in one turn of a connection, in frames of a byte each; for each thread that reads.
 const TURN: u64 = 768 << 10;
 
