@@ -39,8 +39,6 @@ const BUFFER: usize = 16 << 10;
 /// How long to wait after a connection could not be accepted.
 const BETWEEN_FAILURES: Duration = Duration::from_millis(50);
 
-/// After how long an answer that is not taken may be cut for somebody else.
-const LONG: Duration = Duration::from_secs(1);
 /// How HTTP/2 begins.
 const PREFACE: [u8; 14] = *b"PRI * HTTP/2.0";
 /// The answer to that.
@@ -214,12 +212,12 @@ fn lasts(answer: &Response<Body>) -> bool {
 
 impl Book {
     /// Cuts the connection among these that has waited longest without asking; or if there is none, the one
-    /// that has taken longest over an answer, if that is long. Nothing if there is none.
+    /// that has taken longest over an answer. Nothing if there is none.
     fn make_room(&mut self, is_one: impl Fn(&Visitor) -> bool) -> Option<()> {
         let those = || self.visitors.iter().filter(|(_, visitor)| is_one(visitor));
         let waiting = those().find(|(_, visitor)| visitor.state == State::Waiting);
         let asking = those().filter_map(|(number, visitor)| match visitor.state {
-            State::Asking(since) if since.elapsed() >= LONG => Some((since, number)),
+            State::Asking(since) => Some((since, number)),
             _ => None,
         });
         let number = waiting.map(|(number, _)| number).or(asking.min().map(|(_, number)| number));

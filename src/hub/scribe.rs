@@ -150,6 +150,30 @@ impl Cheap {
     }
 }
 
+impl Scribe {
+    /// Goes on from where the room is.
+    fn go_on(&mut self) {
+        let (reader, present) = self.hub.read_on();
+        (self.reader, self.replay) = (reader, Replay::resume(present, self.with_deliveries));
+    }
+
+    /// Goes on after a failure.
+    fn recover(&mut self) {
+        let before = self.reader.read_so_far();
+        self.go_on();
+        let missed = self.reader.read_so_far().saturating_sub(before);
+        tracing::warn!("the log lines of {} entries were not all written", missed + 1);
+    }
+
+    fn look_at_filter(&mut self) {
+        let with_deliveries = wants_deliveries();
+        if with_deliveries != self.with_deliveries {
+            self.with_deliveries = with_deliveries;
+            self.replay.tell_deliveries(with_deliveries);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,29 +201,5 @@ mod tests {
         time::sleep(60 * SECOND).await;
         assert_eq!(unsaid(Kind::Lost, 301), (0, 0));
         assert_eq!(unsaid(Kind::Lost, 1), (1, 0));
-    }
-}
-
-impl Scribe {
-    /// Goes on from where the room is.
-    fn go_on(&mut self) {
-        let (reader, present) = self.hub.read_on();
-        (self.reader, self.replay) = (reader, Replay::resume(present, self.with_deliveries));
-    }
-
-    /// Goes on after a failure.
-    fn recover(&mut self) {
-        let before = self.reader.read_so_far();
-        self.go_on();
-        let missed = self.reader.read_so_far().saturating_sub(before);
-        tracing::warn!("the log lines of {} entries were not all written", missed + 1);
-    }
-
-    fn look_at_filter(&mut self) {
-        let with_deliveries = wants_deliveries();
-        if with_deliveries != self.with_deliveries {
-            self.with_deliveries = with_deliveries;
-            self.replay.tell_deliveries(with_deliveries);
-        }
     }
 }

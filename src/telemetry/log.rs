@@ -175,16 +175,17 @@ pub fn filter(setting: &str) -> Result<String, String> {
     Ok(filter)
 }
 
-/// The filter of the log. What the exporter of spans has to say about its troubles is counted and
-/// told once a minute, so its own lines are off unless somebody names it.
+/// Crates whose lines are off unless somebody names them, and why: the exporter's troubles are counted and
+/// told once a minute; and what HTTP/2 warns of is a line for each connection that a stranger abuses.
+const QUIET: [&str; 2] = ["opentelemetry", "h2"];
+
 fn filtered(directives: &str) -> Result<EnvFilter, String> {
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| format!("not a log filter such as info: {error}"))?;
-    if directives.contains("opentelemetry") {
-        return Ok(filter);
-    }
-    let quiet = "opentelemetry=off".parse().map_err(|error| format!("no filter: {error}"))?;
-    Ok(filter.add_directive(quiet))
+    QUIET.iter().filter(|name| !directives.contains(**name)).try_fold(filter, |filter, name| {
+        let off = format!("{name}=off").parse().map_err(|error| format!("no filter: {error}"))?;
+        Ok(filter.add_directive(off))
+    })
 }
 
 /// The layer that sends the spans of [`super::lifecycle`] to a collector, if there is one.
