@@ -35,7 +35,7 @@ const STREAMS_TO_REFUSE: u32 = 100;
 
 /// How much larger HTTP/2's bound on the headers of a request is than [`Limits::header_bytes`]. What is
 /// over ours is refused with a status; what is over HTTP/2's, with a bare 431.
-const HEADERS_TO_REFUSE: u32 = 4;
+const HEADERS_TO_REFUSE: u32 = 2;
 
 /// How many bytes a client may send ahead on one stream, and on all streams of its connection.
 ///
