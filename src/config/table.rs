@@ -156,7 +156,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("limits.inbound_bytes", Count(65_536..=1 << 40), Text("16777216")).means(
         "bytes that the messages of more than 4096 bytes may have together which are on their way in",
     ),
-    setting("limits.memory", Count(33_554_432..=1 << 46), Text("4294967296")).means(
+    setting("limits.memory", Count(33_554_432..=1 << 46), Text("6442450944")).means(
         "bytes that everything which somebody outside can make the server hold may add up to (see limits.md)",
     ),
     setting("trace.ratio", Ratio, Text("1.0"))

@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::{AbortHandle, yield_now},
     time::{Instant, sleep, timeout},
@@ -156,7 +156,7 @@ impl Port {
     async fn connection(self, place: Place, socket: TcpStream, peer: SocketAddr, router: Router) {
         let (number, patience) = (place.number, self.wicket.limits().idle_timeout);
         if speaks_http2(&socket, patience).await {
-            return refuse_http2(socket).await;
+            return refuse_http2(socket, patience).await;
         }
         let socket = Patient::new(socket, patience, place);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -196,11 +196,22 @@ async fn speaks_http2(socket: &TcpStream, patience: Duration) -> bool {
     matches!(peeked, Ok(Ok(_)) if start == PREFACE)
 }
 
-/// Says what is spoken here, in words that are no HTTP/2: so a client of the chat knows that it is wrong.
-async fn refuse_http2(mut socket: TcpStream) {
-    // Whoever is gone need not be told.
-    let _ = socket.write_all(NOT_HTTP2).await;
-    let _ = socket.shutdown().await;
+/// Says what is spoken here, in words that are no HTTP/2: so a client of the chat knows that it is wrong. What
+/// it has sent is read, because a connection that is closed with something unread takes the answer back.
+async fn refuse_http2(mut socket: TcpStream, patience: Duration) {
+    let refusing = async {
+        socket.write_all(NOT_HTTP2).await?;
+        socket.shutdown().await?;
+        let mut rest = [0; 1024];
+        for _ in 0..BUFFER / rest.len() {
+            if socket.read(&mut rest).await? == 0 {
+                break;
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Whoever is gone, or goes on, need not be told.
+    let _ = timeout(patience, refusing).await;
 }
 
 /// Whether an answer may last for any time: what happens as it happens, or a WebSocket.

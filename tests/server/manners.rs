@@ -3,6 +3,7 @@
 
 use crate::support::{Heard, Listener, Peer, World};
 use chittychat::wire::pb::{MessageType, NoticeCode};
+use std::time::Duration;
 
 /// Somebody says this, is told why not, and the conversation goes on with all three.
 async fn is_turned_down(text: &str, words: &str) {
@@ -99,7 +100,7 @@ async fn is_passed_on(world: &mut World, casper: &mut Peer) -> bool {
 
 #[tokio::test]
 async fn whoever_talks_too_fast_is_slowed_down_and_stays() {
-    const BURST: usize = 100;
+    const BURST: usize = 50;
     let mut world = World::start_with(&[("CHITTYCHAT__LIMITS__MESSAGES_PER_SECOND", "5")]).await;
     let mut casper = world.join("Casper").await;
     (0..BURST).for_each(|_| casper.say("me, me, me!"));
@@ -111,8 +112,10 @@ async fn whoever_talks_too_fast_is_slowed_down_and_stays() {
     // took: not all of them.
     assert!((4..BURST).contains(&passed), "{passed} of {BURST} were passed on");
 
-    // Asked again and again it is let through in the end.
+    // Asked again, as often as it may speak, it is let through in the end.
+    let mut turns = tokio::time::interval(Duration::from_secs(1) / 5);
     loop {
+        turns.tick().await;
         casper.say("may I now?");
         if is_passed_on(&mut world, &mut casper).await {
             break;
@@ -124,5 +127,30 @@ async fn whoever_talks_too_fast_is_slowed_down_and_stays() {
     casper.hears("Bjarke", "yes").await;
     casper.leave().await;
     world.hear_leave("Casper").await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_heed_that_is_shown_out() {
+    let mut world = World::start_with(&[("CHITTYCHAT__LIMITS__MESSAGES_PER_SECOND", "5")]).await;
+    let mut casper = world.join("Casper").await;
+    (0..1000).for_each(|_| casper.say("me, me, me!"));
+    // Whoever is no person is told a hundred times, and then once more.
+    let mut notices = 0;
+    let status = loop {
+        match casper.heard().await {
+            Heard::Message(notice) => {
+                assert_eq!(notice.notice_code(), NoticeCode::RateLimited, "{notice:?}");
+                notices += 1;
+            }
+            Heard::End(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted, "{status:?}");
+    assert!(status.message().contains("slow down and connect again"), "{status:?}");
+    assert!((101..500).contains(&notices), "{notices} notices");
+    while !world.anton.delivery().await.text.contains("has left") {}
+    while !world.bjarke.delivery().await.text.contains("has left") {}
+    world.exchange().await;
     world.finish().await;
 }

@@ -8,7 +8,10 @@
 
 use super::files::Granted;
 use crate::config::Settings;
-use crate::{console, grpc, journal, telemetry};
+use crate::console;
+use crate::grpc;
+use crate::journal;
+use crate::telemetry;
 use std::fmt::{self, Write as _};
 
 /// The program, its threads' stacks as far as they are used, and what its allocator keeps back.

@@ -68,7 +68,7 @@ messages_per_second = 0           # default
 message_burst = 0                 # default
 frame_bytes = 65536               # default
 inbound_bytes = 16777216          # default
-memory = 4294967296               # default
+memory = 6442450944               # default
 
 [trace]
 ratio = 1.0                       # default
