@@ -1,4 +1,4 @@
-//! What answers requests: the chat's one RPC, whose stream is handed to a [`Conversation`], and beside
+//! What answers requests: the chat's one RPC, whose stream is handed to a [conversation], and beside
 //! it the services that tonic brings.
 //!
 //! The chat stands where tonic's generated service would. That one gives every stream a buffer which
