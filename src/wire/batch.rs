@@ -45,7 +45,7 @@ impl Batch {
         let left = self.full.saturating_sub(self.bytes);
         let messages = usize::try_from(messages).unwrap_or(usize::MAX);
         // One message begins below the bound, and another may be a little longer than this one.
-        self.open.reserve(messages.saturating_mul(bytes).min(left + 2 * bytes));
+        self.open.reserve(messages.saturating_mul(bytes).min(left.saturating_add(2 * bytes)));
     }
 
     /// Begins a message of exactly `bytes` bytes, which the caller then puts in.
