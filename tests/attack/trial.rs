@@ -43,6 +43,8 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Lines that the server may log in a second beside those of the bystanders' messages: as many as one
 /// participant may cause by talking, and as many for everything else.
 const MOST_LINES: u64 = 100;
+/// And how many at once: a class that comes in is written down.
+const LINES_AT_ONCE: u64 = 300;
 
 /// How long each attack goes on.
 pub fn duration() -> Duration {
@@ -370,7 +372,7 @@ impl Outcome {
         if added > most_memory {
             self.faults.push(format!("{} MiB of memory were added", added >> 20));
         }
-        if self.lines > MOST_LINES * duration().as_secs() {
+        if self.lines > LINES_AT_ONCE + MOST_LINES * duration().as_secs() {
             self.faults.push(format!("{} lines were logged", self.lines));
         }
         for account in &self.accounts {
