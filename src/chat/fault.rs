@@ -100,6 +100,12 @@ impl Fault {
         matches!(self, Self::Text(_) | Self::TooFast { .. })
     }
 
+    /// True of messages that came too fast, whatever was in them.
+    #[must_use]
+    pub fn is_haste(&self) -> bool {
+        matches!(self, Self::TooFast { .. } | Self::Flooding { .. })
+    }
+
     /// True of times that must not be witnessed. The stream ends without a notice then: the receive
     /// is no event of the server, so nothing may follow from it.
     #[must_use]

@@ -135,7 +135,7 @@ impl ClockUse {
         });
         let slack = SLACK.min(max_jump).min(shared.max(own_slack));
         // What is refused for its sender's haste is an event, but it must not be a way to move the clock.
-        let is_hasty = matches!(draft.act, Err(Fault::TooFast { .. }));
+        let is_hasty = draft.act.as_ref().is_err_and(Fault::is_haste);
         let bound =
             ClockBound { ceiling, jump: if is_hasty { jump.min(slack) } else { jump }, slack };
         if bound.check(own, draft.sent).is_ok() {
@@ -349,5 +349,9 @@ mod tests {
         assert!(world.now() - begun < 530_000, "{} by {attempts}", world.now() - begun);
         let seat = world.join("A", 2).expect("it is let in");
         assert!(!world.hand_in(Some(seat), world.now() + SLACK + 1, hasty()).1);
+        // Nor does the message for which its sender is shown out.
+        let seat = world.join("A", 2).expect("it is let in");
+        let flooding = Err(Fault::Flooding { per_second: 1 });
+        assert!(!world.hand_in(Some(seat), world.now() + SLACK + 1, flooding).1);
     }
 }
