@@ -137,11 +137,10 @@ impl Guest {
     pub(super) fn request_is(&self, key: usize, role: Role) {
         let mut using = self.lock();
         let now = Instant::now();
-        let was_of_use = using.requests[key].role.is_of_use();
         let request = &mut using.requests[key];
         let before = mem::replace(&mut request.role, role);
         request.since = now;
-        if was_of_use {
+        if before.is_of_use() {
             using.last = now;
         }
         drop(using);

@@ -139,8 +139,8 @@ impl Port {
         if !book.attempts.admits_at(Instant::now(), attempts, attempts) {
             return Err("too_fast");
         }
-        let from_here = book.visitors.values().filter(|it| it.address == address).count();
-        if most > 0 && from_here >= most {
+        let from_here = || book.visitors.values().filter(|it| it.address == address).count();
+        if most > 0 && from_here() >= most {
             book.make_room(|visitor| visitor.address == address).ok_or("too_many_from_address")?;
         } else if book.visitors.len() >= self.connections {
             book.make_room(|_| true).ok_or("too_many")?;
@@ -155,8 +155,11 @@ impl Port {
     /// Serves one connection until it ends, or has become something else than HTTP.
     async fn connection(self, place: Place, socket: TcpStream, peer: SocketAddr, router: Router) {
         let (number, patience) = (place.number, self.wicket.limits().idle_timeout);
-        if speaks_http2(&socket, patience).await {
-            return refuse_http2(socket, patience).await;
+        match timeout(patience, speaks_http2(&socket)).await {
+            Ok(false) => {}
+            Ok(true) => return refuse_http2(socket, patience).await,
+            // Nothing has come in the time that a whole head has.
+            Err(_) => return,
         }
         let socket = Patient::new(socket, patience, place);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -188,12 +191,10 @@ impl Port {
     }
 }
 
-/// Whether somebody begins with HTTP/2, which is spoken on the chat's port.
-async fn speaks_http2(socket: &TcpStream, patience: Duration) -> bool {
+/// Whether somebody begins with HTTP/2, which is spoken on the chat's port. Waits until something has come.
+async fn speaks_http2(socket: &TcpStream) -> bool {
     let mut start = [0; PREFACE.len()];
-    let peeked = timeout(patience, socket.peek(&mut start)).await;
-    // Whoever says nothing in time is seen off by whoever waits for a request.
-    matches!(peeked, Ok(Ok(_)) if start == PREFACE)
+    socket.peek(&mut start).await.is_ok() && start == PREFACE
 }
 
 /// Says what is spoken here, in words that are no HTTP/2: so a client of the chat knows that it is wrong. What
